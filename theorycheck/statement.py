@@ -7,7 +7,7 @@ are made, so a card that exists is complete.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -156,6 +156,10 @@ class Derivation:
 class Theorem:
     """A theorem as data; everything else in the package is a function of such data.
 
+    ``example`` makes an instance from keyword arguments, which become the command line's
+    flags; ``showcase`` lists the flags of the instances that the main job runs, at least
+    one synthetic and one on real data.
+
     Raises
     ------
     ValueError
@@ -177,6 +181,7 @@ class Theorem:
     instances: Callable[[], Any]
     simulate: Callable[[Any], Any]
     sabotages: tuple[Claim, ...]
+    showcase: tuple[Mapping[str, Any], ...] = ({},)
 
     def __post_init__(self) -> None:
         self._check_labels()
