@@ -250,7 +250,9 @@ def _specialise(loop: Callable[..., Any], kernels: tuple[tuple[str, Kernel], ...
     assert isinstance(definition, ast.FunctionDef)
     roles = {role for role, _ in kernels}
     definition.args.args = [argument for argument in definition.args.args if argument.arg not in roles]
-    definition.decorator_list = []
+    definition.decorator_list, definition.returns = [], None
+    for argument in definition.args.args:
+        argument.annotation = None
     parts = [scalar_source(role, kernel.args, kernel.expr) for role, kernel in kernels]
     options = f'cache=True, error_model="numpy", nogil=True, parallel={parallel}'
     parts.append(f"@njit({options})\n{ast.unparse(definition)}\n")

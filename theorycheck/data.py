@@ -16,16 +16,14 @@ from dataclasses import dataclass, field
 from os import PathLike
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from .data_angles import UNIT, checked, directions, exponents, least_sine, parallel_pairs, scaled_norms, unit_rows
 from .data_files import SETS, BadInput, nearest, read
 
 __all__ = ["SETS", "BadInput", "DataSet", "least_sine", "load", "parallel_pairs"]
 
 Array = NDArray[np.float64]
-UNIT = 2.0**-53  # the rounding unit
-BLOCK = 2**20  # numbers held at once while looking at pairs
-SUSPECTS = 200  # pairs of rows looked at in exact arithmetic by least_sine
 SEARCHED = 5000  # rows up to which load() measures the least angle, which takes n^2 d steps
 
 
@@ -60,10 +58,12 @@ class DataSet:
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
-        inputs = _checked(self.inputs)
+        inputs = checked(self.inputs)
         labels = np.array(self.labels, dtype=float)
         if labels.shape != (len(inputs),) or not np.isfinite(labels).all():
-            raise BadInput(f"labels have shape {labels.shape} for {len(inputs)} inputs: give one finite label for each row")
+            raise BadInput(
+                f"labels have shape {labels.shape} for {len(inputs)} inputs: give one finite label for each row"
+            )
         digest = hashlib.sha256(repr(inputs.shape).encode())
         for name, values in (("inputs", inputs), ("labels", labels)):
             digest.update(values.astype("<f8").tobytes())
@@ -91,10 +91,12 @@ def load(
     ----------
     source
         diabetes, wine, breast_cancer, digits, iris, linnerud, or a .csv, .tsv, .npy, .npz file.
+        A text file has a header if no cell of its first line is a number; a .npz file holds X and y.
     rows
         How many rows to keep: the first ones, after a shuffle if ``seed`` is given.
     columns, label_column
-        Names or indices of the input columns (separated by commas) and of the label.
+        Names or indices of the input columns (separated by commas) and of the label; by default
+        the label is the (first) target of a bundled set and the last column of a file.
     inputs_scale
         ``"rows"``: columns standardised, then each row divided by its norm; ``"max"``: columns
         standardised, then all divided by the largest norm; ``"none"``. After the first two
@@ -145,20 +147,15 @@ def _select(total: int, rows: int | None, seed: int | None) -> tuple[NDArray[np.
     return order[:rows], notes
 
 
-def _exponents(values: Array, axis: int) -> NDArray[np.intc]:
-    """Exponents e with 2^(e-1) <= max |values| < 2^e along an axis, kept for broadcasting."""
-    return np.frexp(np.abs(values).max(axis=axis, keepdims=True))[1]
-
-
 def _standardise(values: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Columns of (n, d) with mean 0 and variance 1, and which were constant (then exactly 0).
 
     Scaling by powers of two keeps 1e300 and 1e-300 in range; subtracting the first row before
     the mean keeps the digits of columns that vary little around a large value.
     """
-    small = np.ldexp(values, -_exponents(values, 0))
+    small = np.ldexp(values, -exponents(values, 0))
     shifted = small - small[0]
-    shifted = np.ldexp(shifted, -_exponents(shifted, 0))
+    shifted = np.ldexp(shifted, -exponents(shifted, 0))
     centred = shifted - shifted.mean(axis=0)
     constant = np.all(values == values[0], axis=0)
     centred[:, constant] = 0.0
@@ -166,28 +163,19 @@ def _standardise(values: Array) -> tuple[Array, NDArray[np.bool_]]:
     return centred / np.where(constant, 1.0, deviation), constant
 
 
-def _norms(values: Array) -> tuple[Array, Array]:
-    """Rows (n, d) scaled by powers of two into [-1, 1], and their norms (n, 1), which are in range."""
-    scaled = np.ldexp(values, -_exponents(values, 1))
-    return scaled, np.sqrt(np.sum(scaled**2, axis=1, keepdims=True))
-
-
-def _unit_rows(values: Array) -> Array:
-    """Rows of (n, d) divided by their norms, zero rows left alone."""
-    scaled, norms = _norms(values)
-    return scaled / np.where(norms > 0, norms, 1.0)
-
-
 def _scale_inputs(values: Array, names: tuple[str, ...], scale: str) -> tuple[Array, list[str]]:
     """Scale inputs (n, d) as :func:`load` says, with notes."""
     count, width = values.shape
     if scale == "none":
-        scaled, norms = _norms(values)
+        norms = scaled_norms(values)[1]
         with np.errstate(over="ignore"):
-            largest = float(np.ldexp(norms, _exponents(values, 1)).max())
+            largest = float(np.ldexp(norms, exponents(values, 1)).max())
         above = largest > 1 + (width + 8) * UNIT
         size = f"up to {largest:.3g}" if math.isfinite(largest) else "above 1.79e+308"
-        return values, ["inputs not scaled", *([f"row norms are {size}, above the 1 that most theorems allow"] if above else [])]
+        return values, [
+            "inputs not scaled",
+            *([f"row norms are {size}, above the 1 that most theorems allow"] if above else []),
+        ]
     standard, constant = _standardise(values)
     notes = [f"columns standardised over all {count} rows"]
     if constant.any():
@@ -197,9 +185,12 @@ def _scale_inputs(values: Array, names: tuple[str, ...], scale: str) -> tuple[Ar
     # rounding moves a norm by less than (d + 8) units, once here and once more when somebody measures it
     shrink = 1.0 - max(2.0**-40, 2 * (width + 8) * UNIT)
     if scale == "rows":
-        return _unit_rows(standard) * shrink, [*notes, "rows divided by their norms"]
+        return unit_rows(standard) * shrink, [*notes, "rows divided by their norms"]
     largest = float(np.sqrt(np.sum(standard**2, axis=1)).max())
-    return standard * (shrink / largest if largest > 0 else 1.0), [*notes, f"inputs divided by the largest norm of all {count} rows"]
+    return standard * (shrink / largest if largest > 0 else 1.0), [
+        *notes,
+        f"inputs divided by the largest norm of all {count} rows",
+    ]
 
 
 def _scale_labels(labels: Array, scale: str) -> tuple[Array, list[str]]:
@@ -217,85 +208,25 @@ def _scale_labels(labels: Array, scale: str) -> tuple[Array, list[str]]:
 
 def _broken(inputs: Array, labels: Array) -> Iterator[str]:
     """Name what breaks the usual assumptions, at most five rows of each kind."""
-    zero, classes = _directions(inputs)
+    zero, classes = directions(inputs)
     yield from _listed([f"row {i} is zero" for i in zero], "rows are zero")
     pairs = [(group[0], other) for group in classes for other in group[1:]]
     said = defaultdict(list)
     for (i, first), (k, sign) in pairs:
         same = np.array_equal(inputs[i], inputs[k])
-        said["duplicates" if same else "parallel" if sign == first else "antiparallel"].append(f"rows {i} and {k} are ")
-    for word, starts in sorted(said.items()):
-        yield from _listed([start + word for start in starts], f"rows are {word} of earlier ones" if word == "duplicates" else f"rows are {word} to earlier ones")
+        word = "duplicates" if same else "parallel" if sign == first else "antiparallel"
+        said[word].append(f"rows {i} and {k} are {word}")
+    for word, sentences in sorted(said.items()):
+        yield from _listed(sentences, f"pairs of rows that are {word}")
     if len(inputs) > SEARCHED:
         yield f"least angle between rows not measured, as there are more than {SEARCHED}"
-    elif not len(zero) and not pairs and least_sine(inputs)[0] < 1e-12:
-        yield f"some rows are parallel up to rounding (least sine {least_sine(inputs)[0]:.1e})"
+    elif not zero and not pairs and (sine := least_sine(inputs)[0]) < 1e-12:
+        yield f"some rows are parallel up to rounding (least sine {sine:.1e})"
     if not labels.any():
         yield "all labels are 0"
+    elif len(labels) > 1 and np.all(labels == labels[0]):
+        yield f"all labels are {labels[0]:.6g}; a seed mixes the rows before the first are kept"
 
 
 def _listed(sentences: list[str], more: str) -> list[str]:
     return sentences[:5] + ([f"and {len(sentences) - 5} more {more}"] if len(sentences) > 5 else [])
-
-
-def _checked(inputs: ArrayLike) -> Array:
-    """Return a copy of an array (n, d) of finite floats, n and d at least 1."""
-    try:
-        values = np.array(inputs, dtype=float)
-    except (TypeError, ValueError):
-        raise BadInput("inputs are not an array of numbers: give a 2-D array of floats") from None
-    if values.ndim != 2 or not values.size:
-        raise BadInput(f"inputs have shape {values.shape}: give a 2-D array with at least one row and one column")
-    for i, j in np.argwhere(~np.isfinite(values))[:1]:
-        raise BadInput(f"inputs hold {values[i, j]} at row {i}, column {j}: correct it or remove the row")
-    return values
-
-
-def _integers(row: Array) -> list[int]:
-    """Return whole numbers exactly proportional (by a power of two) to the floats of a row."""
-    ratios = [value.as_integer_ratio() for value in row.tolist()]
-    common = max(below for _, below in ratios)
-    return [above * (common // below) for above, below in ratios]
-
-
-def _directions(inputs: Array) -> tuple[list[int], list[list[tuple[int, int]]]]:
-    """Zero rows, and the classes of two or more exactly parallel rows as (row, sign) lists."""
-    largest = inputs[np.arange(len(inputs)), np.abs(inputs).argmax(axis=1)]
-    # Division rounds correctly, so equal ratios give equal floats: what differs here is not parallel.
-    ratios = inputs / np.where(largest == 0, 1.0, largest)[:, None] + 0.0
-    alike, exact = defaultdict(list), defaultdict(list)
-    for i in np.flatnonzero(largest):
-        alike[ratios[i].tobytes()].append(int(i))
-    for i in (i for group in alike.values() if len(group) > 1 for i in group):
-        sign = 1 if largest[i] > 0 else -1
-        whole = _integers(inputs[i])
-        common = math.gcd(*whole) * sign
-        exact[tuple(number // common for number in whole)].append((i, sign))
-    return np.flatnonzero(largest == 0).tolist(), [group for group in exact.values() if len(group) > 1]
-
-
-def parallel_pairs(inputs: ArrayLike) -> list[tuple[int, int, int]]:
-    """Find all pairs of exactly parallel rows, decided in whole numbers.
-
-    Parameters
-    ----------
-    inputs
-        Array (n, d) of finite floats.
-
-    Returns
-    -------
-    list of (i, k, sign)
-        With i < k, in order; sign is 1 for a positive multiple, -1 for a negative one, and 0
-        where one of the rows is zero, which is parallel to every row.
-
-    Raises
-    ------
-    BadInput
-        If ``inputs`` is not a finite 2-D array.
-    """
-    values = _checked(inputs)
-    zero, classes = _directions(values)
-    found = {(min(i, k), max(i, k), 0) for i in zero for k in range(len(values)) if i != k}
-    for group in classes:
-        found |= {(i, k, a * b) for place, (i, a) in enumerate(group) for k, b in group[place + 1 :]}
-    return sorted(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
+from itertools import pairwise
 
 import sympy
 from sympy import Abs, Add, DiracDelta, Expr, Heaviside, Integer, Max, Min, Mul, Piecewise, Poly, Pow, Rational, Symbol
@@ -26,7 +27,7 @@ _INVERSES: dict[type, tuple[Callable[[Expr], Expr], Expr, Expr]] = {
 }
 
 
-def canonical(expr: Expr) -> Expr:
+def canonical(expr: Expr) -> Expr:  # noqa: PLR0911  (one return for each kind of node)
     """Return ``expr`` with kinks, jumps and logistics in canonical form, rewritten from the leaves up.
 
     ``Max``, ``Min`` and ``Abs`` become sums of ``Max(0, u)``, ``sign`` becomes ``Heaviside``, a linear ``u`` is made
@@ -37,7 +38,9 @@ def canonical(expr: Expr) -> Expr:
     rebuilt = expr.func(*[canonical(arg) for arg in expr.args])
     match rebuilt:
         case Max():
-            return reduce(lambda a, b: b + positive_part(a - b), sorted(rebuilt.args, key=lambda arg: not arg.is_number))
+            return reduce(
+                lambda a, b: a + positive_part(b - a), sorted(rebuilt.args, key=lambda arg: not arg.is_number)
+            )
         case Min():
             return -canonical(Max(*[-arg for arg in rebuilt.args]))
         case Abs():
@@ -64,11 +67,31 @@ def derivative(expr: Expr) -> Expr:
 
 
 def positive_part(u: Expr) -> Expr:
-    """Return ``max(0, u)``; for linear ``u`` in terms of ``Max(0, z - c)`` alone."""
+    """Return ``max(0, u)``; for piecewise linear ``u`` in terms of ``Max(0, z - c)`` alone."""
     scale, shifted = _monic(u)
     if shifted is None:
-        return Max(0, u)
+        flat = _flattened(u) if u.has(Max) else None
+        return Max(0, u) if flat is None else flat
     return scale * Max(0, shifted) if scale.is_positive else -scale * (Max(0, shifted) - shifted)
+
+
+def _flattened(u: Expr) -> Expr | None:
+    """Return ``max(0, u)`` for a continuous piecewise linear ``u`` as a line plus one term for each kink, else None.
+
+    Without it nested kinks would double the expression at every level.
+    """
+    try:
+        points = tuple(sorted({*breakpoints(u), *zeros(u)}, key=float))
+    except ValueError:
+        return None
+    tests = [between(*ends) for ends in zip((-sympy.oo, *points), (*points, sympy.oo), strict=True)]
+    pieces = [branch(u, test) for test in tests]
+    if u.has(Heaviside, Piecewise) or any(piece.diff(Z).has(Z) for piece in pieces):
+        return None
+    pieces = [piece if piece.subs(Z, test) > 0 else Integer(0) for piece, test in zip(pieces, tests, strict=True)]
+    slopes = [piece.diff(Z) for piece in pieces]
+    jumps = [after - before for before, after in pairwise(slopes)]
+    return sympy.expand(pieces[0]) + Add(*[j * Max(0, Z - p) for j, p in zip(jumps, points, strict=True)])
 
 
 def _step(u: Expr) -> Expr:
@@ -150,9 +173,11 @@ def zeros(u: Expr) -> tuple[Expr, ...]:
     """
     if u.is_positive or u.is_negative:
         return ()
-    scale, shifted = _monic(u)
+    _, shifted = _monic(u)
     if shifted is not None:
         return (Z - shifted,)
+    if u.has(Max, Heaviside):
+        return _zeros_of_pieces(u)
     if u.is_Mul or (u.is_Pow and u.exp.is_positive):
         factors = [arg for arg in (u.args if u.is_Mul else (u.base,)) if arg.has(Z)]
         return tuple({zero for factor in factors for zero in zeros(factor)})
@@ -165,20 +190,41 @@ def zeros(u: Expr) -> tuple[Expr, ...]:
     if type(function) in _INVERSES:
         inverse, least, greatest = _INVERSES[type(function)]
         level = -constant / coefficient
-        return zeros(function.args[0] - inverse(level)) if least < level and level < greatest else ()
-    raise ValueError(f"the kink where {u} = 0 cannot be located: use max, abs and sign of polynomials, exp, tanh, atan or erf")
+        return zeros(function.args[0] - inverse(level)) if least < level < greatest else ()
+    raise ValueError(
+        f"the kink where {u} = 0 cannot be located: use max, abs and sign of polynomials, exp, tanh, atan or erf"
+    )
+
+
+def _zeros_of_pieces(u: Expr) -> tuple[Expr, ...]:
+    """Return the zeros of a function with kinks: on each interval those of its branch there."""
+    points = breakpoints(u)
+    found = {point for point in points if u.subs(Z, point).equals(0)}
+    for left, right in zip((-sympy.oo, *points), (*points, sympy.oo), strict=True):
+        found.update(zero for zero in zeros(branch(u, between(left, right))) if left < zero < right)
+    return tuple(found)
+
+
+def between(left: Expr, right: Expr) -> Expr:
+    """Return a rational number strictly between two points, of which one or both may be infinite."""
+    if left.is_infinite or right.is_infinite:
+        return (
+            Rational(0)
+            if left.is_infinite and right.is_infinite
+            else (sympy.floor(left) + 1 if right.is_infinite else sympy.ceiling(right) - 1)
+        )
+    return (Rational(float(left)) + Rational(float(right))) / 2
 
 
 def branch(expr: Expr, point: Expr) -> Expr:
     """Return the analytic expression that ``expr`` equals in the neighbourhood of ``point`` (which is no breakpoint)."""
     chosen: dict[Expr, Expr] = {}
     for part in sorted(expr.atoms(Max, Heaviside, Piecewise), key=sympy.count_ops):
-        inner = part.xreplace(chosen)
         if isinstance(part, Piecewise):
-            holds = [value for value, condition in inner.args if condition.subs(Z, point) == sympy.true]
-            chosen[part] = holds[0]
+            holds = [value for value, condition in part.args if condition.xreplace(chosen).subs(Z, point) == sympy.true]
+            chosen[part] = holds[0].xreplace(chosen)
         else:
-            u = inner.args[0] if isinstance(part, Heaviside) else Add(*inner.args)
+            u = (part.args[0] if isinstance(part, Heaviside) else Add(*part.args)).xreplace(chosen)
             positive = u.subs(Z, point).evalf(30) > 0
             chosen[part] = (Integer(1) if isinstance(part, Heaviside) else u) if positive else Integer(0)
     return canonical(expr.xreplace(chosen))
@@ -187,6 +233,6 @@ def branch(expr: Expr, point: Expr) -> Expr:
 def sides(expr: Expr, point: Expr, others: tuple[Expr, ...]) -> tuple[Expr, Expr]:
     """Return the limits of ``expr`` from the left and from the right of ``point``, given all breakpoints."""
     gaps = [abs(float(other - point)) for other in others if other != point]
-    step = Rational(min([1.0, *gaps])).limit_denominator(10**6) / 2
-    near = Rational(float(point)).limit_denominator(10**12) if not point.is_Rational else point
+    step = Rational(min([1.0, *gaps])) / 2
+    near = point if point.is_Rational else Rational(float(point))
     return tuple(branch(expr, near + side * step).subs(Z, point) for side in (-1, 1))  # type: ignore[return-value]

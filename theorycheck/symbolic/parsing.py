@@ -17,10 +17,11 @@ import sympy
 from sympy import E, Expr, Heaviside, Max, Min, Pow, Rational, Symbol, pi
 
 LONGEST_TEXT = 200
-DEEPEST_NESTING = 30
+DEEPEST_NESTING = 60
 LARGEST_EXPONENT = 64
 LONGEST_NUMBER = 30
 LARGEST_CONSTANT = 1e100
+MOST_KINKS = 6
 
 _CHARACTERS = re.compile(r"[A-Za-z0-9_+\-*/().,\s]*")
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?")
@@ -64,6 +65,7 @@ _UNARY: dict[str, Callable[[Expr], Expr]] = {
     "elu": elu,
 }
 FUNCTIONS: Mapping[str, Callable[..., Expr]] = MappingProxyType({**_UNARY, "max": Max, "min": Min})
+_WITH_KINKS = {"max", "min", "abs", "sign", "relu", "heaviside", "elu"}
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 
 
@@ -83,7 +85,9 @@ def parse_expression(text: str, variables: tuple[str, ...] = ("z",)) -> Expr:
         If the text is anything else than such an expression, contains no variable, or is too large to be worth it.
     """
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"an activation is an expression in {_in_words(variables)}, such as 'max(0, z)': the text is empty")
+        raise ValueError(
+            f"an activation is an expression in {_in_words(variables)}, such as 'max(0, z)': the text is empty"
+        )
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"the expression has {len(text)} characters; write it with at most {LONGEST_TEXT}")
     if not _CHARACTERS.fullmatch(text):
@@ -92,10 +96,14 @@ def parse_expression(text: str, variables: tuple[str, ...] = ("z",)) -> Expr:
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"{text!r} is not an expression: check its brackets and operators, as in 'z*(1 + tanh(z))/2'") from None
+        raise ValueError(
+            f"{text!r} is not an expression: check its brackets and operators, as in 'z*(1 + tanh(z))/2'"
+        ) from None
     expr = _Reader(text, variables).build(tree.body, 0)
     if not expr.free_symbols:
-        raise ValueError(f"{text!r} is the constant {expr}: an activation is an expression in {_in_words(variables)}, so use it")
+        raise ValueError(
+            f"{text!r} is the constant {expr}: an activation is an expression in {_in_words(variables)}, so use it"
+        )
     return expr
 
 
@@ -105,6 +113,7 @@ class _Reader:
     def __init__(self, text: str, variables: tuple[str, ...]) -> None:
         self.text = text
         self.variables = variables
+        self.kinks = 0
         self.names = {"pi": pi, "e": E, "E": E} | {name: Symbol(name, real=True) for name in variables}
 
     def build(self, node: ast.AST, depth: int) -> Expr:
@@ -125,19 +134,28 @@ class _Reader:
                     self._unknown(name)
                 result = self._call(name, [self.build(argument, depth + 1) for argument in arguments])
             case _:
-                raise ValueError(f"{self.text!r} uses Python that is no formula: only numbers, + - * / **, {_in_words(self.variables)} and known functions are read")
+                raise ValueError(
+                    f"{self.text!r} uses Python that is no formula: only numbers, + - * / **, {_in_words(self.variables)} and known functions are read"
+                )
         return _checked(result)
 
     def _number(self, node: ast.Constant) -> Expr:
         written = ast.get_source_segment(self.text, node) or ""
         if not _NUMBER.fullmatch(written) or len(written) > LONGEST_NUMBER:
-            raise ValueError(f"{written!r} is not a number that is read here: write a decimal of at most {LONGEST_NUMBER} characters, such as 0.01 or 1e-3")
+            raise ValueError(
+                f"{written!r} is not a number that is read here: write a decimal of at most {LONGEST_NUMBER} characters, such as 0.01 or 1e-3"
+            )
         return Rational(written)
 
     def _call(self, name: str, arguments: list[Expr]) -> Expr:
         needed = "at least two arguments" if name in ("max", "min") else "one argument"
         if len(arguments) < 2 if name in ("max", "min") else len(arguments) != 1:
             raise ValueError(f"{name} takes {needed}, not {len(arguments)}")
+        self.kinks += max(1, len(arguments) - 1) * (name in _WITH_KINKS)
+        if self.kinks > MOST_KINKS:
+            raise ValueError(
+                f"the expression has more than {MOST_KINKS} kinks ({', '.join(sorted(_WITH_KINKS))}); use fewer"
+            )
         return FUNCTIONS[name](*arguments)
 
     def _unknown(self, name: str) -> Expr:
@@ -166,7 +184,9 @@ def _combine(operator: ast.operator, left: Expr, right: Expr) -> Expr:
 def _power(base: Expr, exponent: Expr) -> Expr:
     """Return a power whose size is known beforehand: the exponent is a small rational number."""
     if not exponent.is_Rational or abs(exponent) > LARGEST_EXPONENT:
-        raise ValueError(f"an exponent must be a number between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}, not {exponent}; for other powers use exp and log")
+        raise ValueError(
+            f"an exponent must be a number between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}, not {exponent}; for other powers use exp and log"
+        )
     if base.is_Rational and abs(exponent) * max(int(base.p).bit_length(), int(base.q).bit_length()) > 1024:
         raise ValueError("the power of two numbers is too large to be written out; use a smaller one")
     return Pow(base, exponent)
@@ -181,7 +201,9 @@ def _checked(expr: Expr) -> Expr:
     if not expr.free_symbols:
         value = expr.evalf(15)
         if not (value.is_real and abs(value) <= LARGEST_CONSTANT):
-            raise ValueError(f"the constant {value} in the expression is not a real number up to {LARGEST_CONSTANT:.0e}; use a smaller one")
+            raise ValueError(
+                f"the constant {value} in the expression is not a real number up to {LARGEST_CONSTANT:.0e}; use a smaller one"
+            )
     return expr
 
 

@@ -1,0 +1,318 @@
+"""Cards and verdicts as text, Markdown, LaTeX and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import re
+
+import numpy as np
+import pytest
+import sympy as sp
+import toy_card as toy
+from rich.console import Console
+
+from theorycheck import report
+from theorycheck.evidence import Judgement, Report, Verdict
+from theorycheck.flags import flags_of
+from theorycheck.report_json import check_document, dumps, list_document, plain
+from theorycheck.report_latex import escape, formula
+from theorycheck.report_list import card_table_markdown
+from theorycheck.report_table import instance_name, notes, number, reasons, sides, summary, verdict_tables
+from theorycheck.statement import Bound, Claim
+
+CARD = toy.card("toy.a")
+PAPERS = (toy.PAPER,)
+
+
+def rendered(things: list, width: int) -> str:
+    console = Console(width=width, highlight=False, markup=False, color_system=None)
+    with console.capture() as captured:
+        for thing in things:
+            console.print(thing)
+    return captured.get()
+
+
+# --- cards ----------------------------------------------------------------------------------
+
+
+def test_text_card_says_everything():
+    text = " ".join(report.card_text(CARD, PAPERS).split())
+    for words in (
+        "toy.a: Global convergence, a toy",
+        "derived here; not quoted from the paper",
+        "A. Author, Toys | and theorems, 2024, https://example.org; our Prop. 1",
+        "global: the abstract: wide networks converge",
+        "κₙ: least eigenvalue",
+        "data, then labels, then weights",
+        "looseness seen: a factor of 3.5",
+        "given: wide",
+        "with probability at least 1 - δ",
+        "beyond reach of a simulation: m is 1e12",
+        "false version of rate",
+        "--label-column str: the column of the labels (default: none)",
+        "--gamma float: share of the uniform part, in [0, 1] (default: 0.5)",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_text_card_fits_its_width(width):
+    long = toy.card("toy.long", title="A title of many words " * 12)
+    assert max(map(len, report.card_text(long, PAPERS, width=width).splitlines())) <= width
+
+
+def test_text_card_draws_the_cards_own_expression():
+    claim = Claim("rate", "", Bound(toy.gamma**7, toy.rate, strict=True), ())
+    changed = toy.card("toy.a", claims=(claim, CARD.claims[1]))
+    assert "7" not in report.card_text(CARD).partition("Claims")[2].partition("near:")[0]
+    drawn = report.card_text(changed).partition("Claims")[2].partition("near:")[0]
+    assert "7" in drawn
+    assert "γ  < rate" in drawn
+
+
+def test_text_card_without_unicode_has_ascii_formulas():
+    drawn = report.card_text(CARD, unicode=False).partition("Assumptions")[2].partition("Sabotages")[0]
+    assert drawn.isascii()
+    assert not report.card_text(CARD).partition("Assumptions")[2].partition("Sabotages")[0].isascii()
+
+
+def test_markdown_card():
+    text = report.card_markdown(CARD, PAPERS)
+    assert r"$$\frac{\gamma \kappa_{n}}{2} \le \mathrm{rate}$$" in text
+    assert r"$$\mathrm{moved} < \frac{8}{\gamma \kappa_{n}}$$" in text
+    assert r"Toys \| and theorems" in text
+    assert "* `--n int`: number of points, at least 1 (default: 5)" in text
+
+
+def latex_faults(text: str) -> list[str]:
+    """Return what would stop pdfLaTeX: a letter, a brace, an environment, a bare special character."""
+    faults = [f"not ASCII: {char}" for char in set(text) if not char.isascii()]
+    bare = re.sub(r"\\[\\{}%&#$_^~'\"`=.]", "", text)
+    if bare.count("{") != bare.count("}"):
+        faults.append("braces")
+    stack: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if kind == "end" and (not stack or stack.pop() != name):
+            faults.append(f"environment {name}")
+        elif kind == "begin":
+            stack.append(name)
+    outside = re.sub(r"\\\[.*?\\\]|\$.*?\$|\\ensuremath\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}", "", text, flags=re.S)
+    outside = re.sub(r"\\[%&#$_^~]", "", outside)
+    faults += [f"bare {char}" for char in "%&#$_^" if char in outside]
+    return faults + [f"open {name}" for name in stack]
+
+
+def test_latex_card_has_no_faults_and_all_formulas():
+    text = report.card_latex(CARD, PAPERS)
+    assert latex_faults(text) == []
+    assert r"\[ \frac{\gamma \kappa_{n}}{2} \le \mathrm{rate} \]" in text
+    assert r"100\% stays" in text
+    assert r"\text{with probability at least } 1 - \delta" in text
+
+
+@pytest.mark.parametrize("text", ["100% κ", r"\begin{a}", "{", "a_b", r"$a$ & b", r"\end{b}"])
+def test_latex_faults_are_seen(text):
+    assert latex_faults(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a_b & 5% #1 $", r"a\_b \& 5\% \#1 \$"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("κ ≤ ½", r"\ensuremath{\kappa} \ensuremath{\le} \ensuremath{\tfrac12}"),
+        ("Müller, Paweł", r"M\"{u}ller, Pawe\l{}"),
+        ("Θ̂", r"\ensuremath{\hat{\Theta}}"),
+        ("x₀²", r"x\ensuremath{{}_{0}}\ensuremath{{}^{2}}"),
+        ("☃", r"\ensuremath{\text{snowman}}"),
+    ],
+)
+def test_escape(text, written):
+    assert escape(text) == written
+    assert latex_faults(escape(text)) == []
+
+
+def test_formula_sets_words_upright_and_letters_not():
+    assert formula(sp.Symbol("rate_seen") * sp.Symbol("x")) == r"\mathrm{rate}_{seen} x"
+    assert formula(sp.Symbol("κ")).strip() == r"\kappa"
+
+
+def test_list_as_markdown_is_a_table():
+    text = card_table_markdown((CARD, toy.card("toy.b")), PAPERS)
+    assert "| toy.a | Global convergence, a toy | derived | rate, near (beyond reach) | global |" in text
+    assert "| toy | features | they learn features | no card yet |" in text
+    for table in text.split("\n\n"):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.strip().splitlines()}) == 1
+
+
+# --- verdicts -------------------------------------------------------------------------------
+
+
+def judged(label: str, slack: float, error: float = 1e-9, **more) -> Judgement:
+    return toy.judgement(label, slack, error, **more)
+
+
+def verdict_of(premise: Judgement, conclusion: Judgement) -> Report:
+    return Report("toy.a", {"n": 3}, (Verdict("toy.a", "near", (premise,), conclusion),))
+
+
+MET = judged("wide", 1.0)
+MISSED = Judgement("wide", -4e9, 1.0, lhs=4.1e9, rhs=4096.0)
+UNSURE = judged("wide", 0.1, 0.5, note="the angle is too small")
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_table_fits_and_carries_every_word(width):
+    reports = [toy.confirmed(CARD, toy.example()), verdict_of(MISSED, judged("near", -2.0))]
+    text = rendered(verdict_tables(reports, (CARD,), width), width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    for words in (
+        "claim",
+        "outcome",
+        "slack ± error",
+        "asks for",
+        "was there",
+        "toy.a  gaussian, n=5 d=3 m=64",
+        "confirmed",
+    ):
+        assert words in text
+    assert re.search(r"near .* vacuous", text)
+    assert re.search(r"premise wide .* no +-4e\+09 ± 1 +≥ 4.1e\+09 +4096", text)
+    assert ("The loss decays" in text) == (width == 140)
+
+
+def test_premises_that_hold_have_no_row():
+    assert "premise" not in rendered(verdict_tables([verdict_of(MET, judged("near", 1.0))], (CARD,), 80), 80)
+
+
+def test_a_demand_is_the_side_with_the_formula():
+    seen = Judgement("x", 1.0, 0.0, lhs=2.0, rhs=3.0)
+    x, y = sp.symbols("x y")
+    assert sides(seen, Bound(x**2, y)) == ("≥ 2", "3")
+    assert sides(seen, Bound(x, y**2)) == ("≤ 3", "2")
+    assert sides(seen, Bound(0, y**2)) == ("≥ 2", "3")
+    assert sides(seen, Bound(y**2, 3)) == ("≤ 3", "2")
+    assert sides(seen, None) == ("≥ 2", "3")
+    assert sides(Judgement("x", 1.0, 0.0, True, 2.0, 3.0), Bound(x, y**2)) == ("< 3", "2")
+    assert sides(Judgement("x", 1.0, 0.0), None) == ("–", "–")
+
+
+def test_a_claim_with_a_probability_asks_for_the_probability():
+    chancy = toy.card(
+        "toy.a", claims=(Claim("near", "", Bound(toy.moved, 8 / toy.kappa), (), sp.Rational(1, 2)), CARD.claims[0])
+    )
+    shown = Judgement("near", 0.4, 0.1, lhs=0.5, rhs=1.0)
+    assert "≥ 0.5" in rendered(verdict_tables([verdict_of(MET, shown)], (chancy,), 80), 80)
+    assert "< 1" in rendered(
+        verdict_tables([verdict_of(MET, Judgement("near", 0.4, 0.1, True, 0.5, 1.0))], (CARD,), 80), 80
+    )
+
+
+def test_reasons_name_what_is_wrong():
+    reports = [
+        verdict_of(UNSURE, judged("near", -1.0)),
+        verdict_of(MET, judged("near", -1.0, note="tightest at t = 3")),
+        verdict_of(MET, Judgement("near", math.nan, math.inf, note="the flow stalled")),
+        verdict_of(MET, judged("near", 1.0)),
+        verdict_of(MISSED, judged("near", -1.0)),
+    ]
+    refuted, unsure, stalled = reasons(reports, (CARD,))
+    assert (
+        refuted == "refuted: toy.a near (n=3): near not met: asks for ≤ 0, was 1, slack -1 ± 1e-09 (tightest at t = 3)"
+    )
+    assert "undecided: toy.a near (n=3): premise wide unsure:" in unsure
+    assert "(the angle is too small)" in unsure
+    assert "near unsure: slack – ± inf (the flow stalled)" in stalled
+
+
+def test_summary_counts():
+    reports = [toy.confirmed(CARD, {}), verdict_of(MISSED, judged("near", -1.0))]
+    line = summary(reports, 1, 2.345)
+    assert (
+        line == "3 verdicts on 2 instances: 2 confirmed, 0 observed, 0 undecided, 1 vacuous, 0 refuted, 1 broken; 2.3 s"
+    )
+    assert summary([], 0, 0.0).startswith("0 verdicts on 0 instances")
+
+
+def test_notes_are_told_once_with_their_place():
+    same = toy.confirmed(CARD, {"n": 3})
+    assert notes([same, same], (CARD,)) == ["note: toy.a (n=3): rows 3 and 7 are parallel"]
+
+
+def test_instance_name_leaves_out_defaults_and_inner_duplicates():
+    told = {"n": 10, "d": 2, "m": 64, "data": "diabetes", "flags": {"n": 5, "gamma": 0.5, "rows": 10, "m": 0}}
+    assert instance_name(told, CARD) == "diabetes, n=10 d=2 m=64, rows=10"
+    assert "gamma=0.5" in instance_name(told)
+    assert instance_name({}) == "default instance"
+
+
+def test_numbers():
+    assert [number(value) for value in (4096, 0.123456, math.nan, math.inf, True, "x")] == [
+        "4096",
+        "0.1235",
+        "–",
+        "inf",
+        "True",
+        "x",
+    ]
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+
+def test_plain_makes_valid_json():
+    thing = {
+        "a": np.float64(math.inf),
+        "b": (np.int64(3), np.nan),
+        "c": np.array([1.0, -math.inf]),
+        "d": toy.kappa,
+        "e": None,
+    }
+    assert json.loads(dumps(thing)) == {"a": "inf", "b": [3, "nan"], "c": [1.0, "-inf"], "d": "kappa_n", "e": None}
+    with pytest.raises(ValueError):
+        json.dumps({"a": math.nan}, allow_nan=False)
+    assert plain(True) is True
+
+
+def test_check_document_follows_the_schema():
+    verdict = verdict_of(MET, Judgement("near", math.nan, math.inf, note="stalled"))
+    document = json.loads(dumps(check_document((CARD,), [verdict], seconds=1.0)))
+    assert document["schema"] == "theorycheck/1"
+    assert {"theorycheck", "python", "numpy", "sympy", "numba", "python-flint", "hypothesis"} <= set(
+        document["versions"]
+    )
+    assert document["claims"][1] == {"theorem": "toy.a", "claim": "near", "beyond_reach": "m is 1e12"}
+    (record,) = document["verdicts"]
+    assert set(record) == {"theorem", "claim", "instance", "outcome", "premises", "conclusion"}
+    assert record["outcome"] == "undecided"
+    assert record["conclusion"]["slack"] == "nan"
+    assert record["conclusion"]["error"] == "inf"
+    assert record["premises"][0]["truth"] == "yes"
+
+
+def test_documents_name_no_host():
+    text = dumps(list_document((CARD,), PAPERS))
+    node = platform.node()
+    assert not node or node not in json.loads(text)["platform"].values()
+    assert "/root" not in text
+    assert "/home" not in text
+
+
+def test_list_document_follows_the_schema():
+    card = json.loads(dumps(list_document((CARD,), PAPERS)))["cards"][0]
+    assert card["realises"] == ["global"]
+    assert card["proof"] is None
+    assert card["claims"][0]["lhs"] == "gamma*kappa_n/2"
+    assert card["claims"][0]["probability"] == "1 - delta"
+    assert card["sabotages"][0]["falsifies"] == "rate"
+    assert {"flag": "--rows", "type": "int", "default": None, "help": "how many rows to keep"} in card["flags"]
+
+
+def test_flags_need_defaults():
+    def example(*, n: int):
+        return n
+
+    with pytest.raises(ValueError, match="'n' has no default"):
+        flags_of(toy.card("toy.a", example))

@@ -1,0 +1,144 @@
+"""The work behind ``theorycheck check``: which instances to run, and running them."""
+
+from __future__ import annotations
+
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from theorycheck._cli_flags import UsageError, one_line, split
+
+if TYPE_CHECKING:
+    from theorycheck.evidence import Report
+    from theorycheck.statement import Theorem
+
+
+@dataclass(frozen=True)
+class Job:
+    """One card on one instance; ``asked`` if the flags were typed, so that a mistake is the user's."""
+
+    theorem: Theorem
+    flags: Mapping[str, Any]
+    asked: bool
+
+
+def plan(theorems: Sequence[Theorem], given: Mapping[str, Any]) -> tuple[list[Job], list[str]]:
+    """Return the jobs, and a note for every card that does not have a flag that was given.
+
+    Without flags a card runs its showcase; with flags it runs once, on the flags it has.
+    """
+    jobs: list[Job] = []
+    notes: list[str] = []
+    for theorem in theorems:
+        if not given:
+            jobs += [Job(theorem, flags, asked=False) for flags in theorem.showcase]
+            continue
+        flags, missing = split(theorem, given)
+        jobs.append(Job(theorem, flags, asked=True))
+        notes += [f"{theorem.label} has no {', '.join(missing)}: it ran without"] if missing else []
+    return jobs, notes
+
+
+def run(jobs: Sequence[Job], draws: int | None) -> tuple[list[Report], list[dict[str, Any]]]:
+    """Run the jobs in order, with a progress bar; return the reports and what broke.
+
+    A job that breaks does not stop the others.
+    """
+    if len(jobs) > 1:
+        # a flag that one card refuses must be known before the others have worked for minutes
+        for job in jobs:
+            if job.asked:
+                _instance(job)
+    reports: list[Report] = []
+    broken: list[dict[str, Any]] = []
+    with _bar(len(jobs)) as advance:
+        for index, job in enumerate(jobs):
+            advance(index, job.theorem.label)
+            try:
+                reports.append(_report(job, draws, partial(_moved, advance, index, job.theorem.label)))
+            except UsageError:
+                raise
+            except Exception as problem:
+                traceback.print_exc(file=sys.stderr)
+                error = f"{type(problem).__name__}: {one_line(problem)}"
+                broken.append({"theorem": job.theorem.label, "flags": dict(job.flags), "error": error})
+    return reports, broken
+
+
+def _moved(advance: Callable[[float, str], None], index: int, label: str, fraction: float) -> None:
+    advance(index + min(max(fraction, 0.0), 1.0), label)
+
+
+def _report(job: Job, draws: int | None, moved: Callable[[float], None]) -> Report:
+    from theorycheck.check import check
+    from theorycheck.data import BadInput
+    from theorycheck.flow import FlowStalled
+
+    instance = _instance(job)
+    try:
+        return check(job.theorem, instance, draws=draws, progress=moved)
+    except FlowStalled as stalled:
+        return _stalled(job, one_line(stalled))
+    except BadInput as problem:
+        if not job.asked:
+            raise
+        raise _blamed(job, problem) from None
+
+
+def _instance(job: Job) -> Any:
+    """Make the instance; a value that the user typed and the example refuses is a usage error."""
+    from theorycheck.data import BadInput
+
+    try:
+        return job.theorem.example(**job.flags)
+    except (BadInput, ValueError, OSError, MemoryError, OverflowError) as problem:
+        if not job.asked:
+            raise
+        raise _blamed(job, problem) from None
+
+
+def _blamed(job: Job, problem: Exception) -> UsageError:
+    """Return the problem as a usage error that names the flag whose value the message is about."""
+    text = one_line(problem)
+    words = {name: value for name, value in job.flags.items() if isinstance(value, str)}
+    about = [name for name, value in words.items() if repr(value) in text or repr(Path(value).name) in text]
+    flag = next((f"--{name.replace('_', '-')}: " for name in about if name not in text), "")
+    return UsageError(f"{job.theorem.label}: {flag}{text}")
+
+
+def _stalled(job: Job, why: str) -> Report:
+    """Return a report in which every claim is undecided, because its run came to a halt."""
+    from theorycheck.evidence import Judgement, Report, Verdict
+
+    label = job.theorem.label
+    verdicts = (
+        Verdict(label, claim.label, (), Judgement(claim.label, math.nan, math.inf, note=why))
+        for claim in job.theorem.claims
+    )
+    return Report(label, {"flags": dict(job.flags)}, tuple(verdicts), (why,))
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[float, str], None]]:
+    """Yield ``advance(done, label)``; nothing is shown unless standard error is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    words = (TextColumn("elapsed,"), Remaining(), TextColumn("left"))
+    with Progress(*columns, *words, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("", total=total)
+
+        def advance(done: float, label: str) -> None:
+            fresh = progress.tasks[0].description != label
+            progress.update(task, completed=done, description=label, refresh=fresh)
+
+        yield advance

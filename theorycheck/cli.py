@@ -1,0 +1,188 @@
+"""The command line: ``theorycheck list | show | check``.
+
+Exit status: 0 fine; 1 something is refuted or broken; 2 wrong usage or bad input; 130 stopped
+by Ctrl-C. Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from theorycheck import __version__
+from theorycheck._cli_flags import UsageError, check_signature, named, one_line, select, sentence
+
+if TYPE_CHECKING:
+    from theorycheck.statement import Theorem
+
+VERBS = ("list", "show", "check")
+JsonFile = Annotated[str | None, Parameter(help="Write JSON to this file; - is standard output.", show_default=False)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _check_verb(tokens) if tokens[:1] == ["check"] else _run(tokens)
+    except UsageError as problem:
+        print(f"theorycheck: error: {one_line(problem)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("theorycheck: stopped by Ctrl-C; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has gone; Python must not complain about it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def list_cards(*, markdown: Annotated[bool, Parameter(negative=())] = False, json: JsonFile = None) -> int:
+    """List every card: its standing, its claims, and what the paper's abstract claims.
+
+    Parameters
+    ----------
+    markdown
+        Print the table that README carries.
+    """
+    from theorycheck import theorems
+    from theorycheck._cli_output import json_target, say, say_text
+    from theorycheck.report_json import list_document
+    from theorycheck.report_list import card_table, card_table_markdown
+
+    with json_target(json) as write:
+        cards, papers = theorems.cards(), theorems.papers()
+        write(list_document(cards, papers))
+    if markdown and json != "-":
+        say_text(card_table_markdown(cards, papers))
+    elif json != "-":
+        say(card_table(cards, papers))
+    return 0
+
+
+def show(card: str, /, *, format: Literal["text", "markdown", "latex"] = "text", json: JsonFile = None) -> int:
+    """Show one card: its assumptions, its claims, where it comes from and its flags.
+
+    Parameters
+    ----------
+    card
+        Its label, such as caron2023.r1.
+    format
+        How to write it.
+    """
+    from theorycheck import report, theorems
+    from theorycheck._cli_output import has_unicode, json_target, say_text, width
+    from theorycheck.report_json import show_document
+
+    papers = theorems.papers()
+    chosen = select(theorems.cards(), card)
+    if chosen[0].label != card:
+        raise UsageError(f"{card!r} is a paper: name one of its cards, {', '.join(one.label for one in chosen)}")
+    with json_target(json) as write:
+        write(show_document(chosen[0], papers))
+    if json == "-":
+        return 0
+    if format == "text":
+        say_text(report.card_text(chosen[0], papers, width=width(), unicode=has_unicode()))
+    else:
+        say_text((report.card_markdown if format == "markdown" else report.card_latex)(chosen[0], papers))
+    return 0
+
+
+def check(card: str | None = None, /, **flags: str) -> None:
+    """Hold cards against networks: all of them, a paper's, or one; see check CARD --help."""
+
+
+def _check_verb(tokens: Sequence[str]) -> int:
+    """Parse ``check`` with the flags of the cards that the tokens name, then run it."""
+    from theorycheck import theorems
+
+    cards = theorems.cards()
+    guess = named(cards, tokens[1:])
+    command, bound = _parse_check(select(cards, guess), tokens)
+    if command.__name__ != check.__name__:
+        return command(*bound.args, **bound.kwargs) or 0
+    given = dict(bound.arguments)
+    label = given.pop("card", None)
+    if label != guess:
+        # a flag's value looked like a card's name, or the name is unknown
+        given = dict(_parse_check(select(cards, label), tokens)[1].arguments)
+        given.pop("card", None)
+    return _check(select(cards, label), given.pop("draws", None), given.pop("json", None), given)
+
+
+def _parse_check(chosen: Sequence[Theorem], tokens: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
+    def verb(*args: Any, **given: Any) -> None:
+        """Only parsed, never called."""
+
+    signature = check_signature(chosen)
+    title = f"{chosen[0].label}: {chosen[0].title}" if len(chosen) == 1 else f"{len(chosen)} cards"
+    verb.__doc__ = f"Hold a theorem against networks. {title}"
+    verb.__name__ = check.__name__
+    verb.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    verb.__signature__ = signature  # type: ignore[attr-defined]
+    return _parse(_application(verb), tokens)
+
+
+def _check(theorems: Sequence[Theorem], draws: int | None, json: str | None, given: dict[str, Any]) -> int:
+    from theorycheck._cli_check import plan, run
+    from theorycheck._cli_output import json_target, say, width
+    from theorycheck.report_json import check_document
+    from theorycheck.report_table import notes, reasons, summary, verdict_tables
+
+    if draws is not None and draws < 1:
+        raise UsageError(f"--draws is {draws}: give a whole number of at least 1")
+    started = time.perf_counter()
+    with json_target(json) as write:
+        jobs, without = plan(theorems, given)
+        reports, broken = run(jobs, draws)
+        seconds = time.perf_counter() - started
+        write(check_document(theorems, reports, broken=broken, notes=without, seconds=seconds))
+    if json != "-":
+        lines = [f"broken: {item['theorem']} ({item['flags']}): {item['error']}" for item in broken]
+        lines += [*reasons(reports, theorems), *(f"note: {note}" for note in without), *notes(reports, theorems)]
+        say([*verdict_tables(reports, theorems, width()), "", *lines, summary(reports, len(broken), seconds)])
+    return 1 if broken or any(report.refuted for report in reports) else 0
+
+
+def _application(check_verb: Callable[..., int | None]) -> App:
+    app = App(
+        name="theorycheck",
+        help="Hold convergence theorems about neural networks against accurately simulated gradient flow.",
+        version=__version__,
+        help_format="plaintext",
+        result_action="return_value",
+    )
+    app.command(list_cards, name="list")
+    app.command(show)
+    app.command(check_verb, name="check")
+    return app
+
+
+def _run(tokens: Sequence[str]) -> int:
+    command, bound = _parse(_application(check), tokens)
+    return command(*bound.args, **bound.kwargs) or 0
+
+
+def _parse(app: App, tokens: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
+    try:
+        command, bound, _ = app.parse_args(_joined(tokens), exit_on_error=False, print_error=False)
+    except CycloptsError as problem:
+        raise UsageError(sentence(problem, VERBS)) from None
+    return command, bound
+
+
+def _joined(tokens: Sequence[str]) -> list[str]:
+    """Write ``--json -`` as ``--json=-``: cyclopts takes a lone hyphen for the start of a flag."""
+    words: list[str] = []
+    for token in tokens:
+        if token == "-" and words and words[-1] == "--json":
+            words[-1] = "--json=-"
+        else:
+            words.append(token)
+    return words

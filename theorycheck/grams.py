@@ -1,0 +1,237 @@
+"""Limit Grams, tangent Grams and outputs, in blocks: memory does not grow with n times m.
+
+The *limit Gram* is the mean of the tangent Gram over the initial weights, ``inner^2 (X X') o
+E[s'(u) s'(v)]``; the *tangent Gram* belongs to concrete weights. Activations that are
+piecewise linear run in compiled loops; tanh, exp and erf run as NumPy ufuncs on blocks,
+which is about ten times faster than Numba's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import arb, arb_mat, ctx
+from numba import prange
+from numpy.typing import NDArray
+
+from theorycheck.compiled import compile_block, compile_kernel, specialise
+from theorycheck.enclose import evaluator
+from theorycheck.evidence import Certificate, Measured
+from theorycheck.spectrum import BALL_SIZE, PRECISION, least_eigenvalue, measured_least
+from theorycheck.symbolic.activations import Activation, Z
+from theorycheck.symbolic.gaussian import QU, QV, RHO, THETA, dual, in_angle, mean
+from theorycheck.symbolic.hermite import dual_series
+
+Array = NDArray[np.float64]
+
+#: numbers held at once by a block of neurons
+BLOCK = 2**20
+# cosines beyond this lose digits of the angle: Kahan's formula takes over
+_NEAR = 0.99
+
+
+@dataclass(frozen=True)
+class Gram:
+    """A symmetric matrix ``(n, n)`` with a bound or estimate of the error of its entries."""
+
+    matrix: Array
+    error: float
+    rigorous: bool = False
+
+
+def _angle_loop(units: Any, variances: Any, cosines: Any, out: Any, near: float, entry: Any) -> None:
+    for i in prange(len(variances)):
+        for k in range(i + 1):
+            cosine = cosines[i, k]
+            if i == k:
+                angle = 0.0
+            elif abs(cosine) < near:
+                angle = math.acos(cosine)
+            else:  # Kahan: the half angle from the sum and the difference of the unit vectors
+                minus = plus = 0.0
+                for l in range(units.shape[1]):
+                    minus += (units[i, l] - units[k, l]) ** 2
+                    plus += (units[i, l] + units[k, l]) ** 2
+                angle = 2.0 * math.atan2(math.sqrt(minus), math.sqrt(plus))
+            out[i, k] = entry(variances[i], variances[k], angle)
+            out[k, i] = out[i, k]
+
+
+def _units(inputs: Array) -> tuple[Array, Array]:
+    """Return unit rows (zero rows stay zero) and norms, without overflow."""
+    scale = np.max(np.abs(inputs), axis=1, keepdims=True)
+    safe = np.where(scale > 0, scale, 1.0)
+    shrunk = inputs / safe
+    norms = np.linalg.norm(shrunk, axis=1)
+    with np.errstate(over="ignore", under="ignore"):
+        return shrunk / np.where(norms > 0, norms, 1.0)[:, None], norms * safe[:, 0]
+
+
+@lru_cache(maxsize=256)
+def _closed_form(expr: sp.Expr) -> sp.Expr | None:
+    found = dual(expr, "dual")
+    return None if found is None else found.closed_form
+
+
+def dual_matrix(expr: sp.Expr, inputs: Array, inner: float) -> Gram:
+    """Return ``E[s(g_i) s(g_k)]`` for ``g = inner X w``, ``w ~ N(0, I)``.
+
+    Parameters
+    ----------
+    expr
+        ``s`` as an expression of the activation's variable z.
+    inputs
+        ``(n, d)``.
+    inner
+        The scale of ``w . x`` inside the activation.
+
+    Returns
+    -------
+    Gram
+        From the closed form where one exists, else from the Hermite series with its
+        bounded tail.
+    """
+    units, norms = _units(np.asarray(inputs, float))
+    variances = (inner * norms) ** 2
+    closed = _closed_form(expr)
+    cosines = np.clip(units @ units.T, -1.0, 1.0)
+    if closed is None:
+        value, error = dual_series(compile_block((Z,), expr), variances, cosines)
+        return Gram(value, float(np.max(error, initial=0.0)))
+    kernel = compile_kernel("entry", (QU, QV, THETA), in_angle(closed))
+    out = np.empty_like(cosines)
+    specialise(_angle_loop, {"entry": kernel})(units, variances, cosines, out, _NEAR)
+    # a few ulps per operation; an estimate, the proved version is `limit_gram_balls`
+    return Gram(out, 64 * np.finfo(float).eps * float(np.max(np.abs(out), initial=0.0)))
+
+
+def limit_gram(activation: Activation, inputs: Array, inner: float) -> Gram:
+    """Return the mean tangent Gram ``inner^2 (X X') o E[s' s']`` of unit total node scale.
+
+    Source: caron2023, section 2.4.
+    """
+    slopes = dual_matrix(activation.slope, inputs, inner)
+    product = inner**2 * (inputs @ inputs.T)
+    largest = float(np.max(np.abs(product), initial=0.0))
+    matrix = product * slopes.matrix
+    rounding = (inputs.shape[1] + 4) * np.finfo(float).eps * float(np.max(np.abs(matrix), initial=0.0))
+    return Gram(matrix, largest * slopes.error + rounding)
+
+
+def limit_gram_balls(activation: Activation, inputs: Array, inner_squared: sp.Expr) -> arb_mat | None:
+    """Return the limit Gram of the exact binary inputs as a matrix of balls, or None without a closed form."""
+    closed = _closed_form(activation.slope)
+    if closed is None:
+        return None
+    n = len(inputs)
+    with ctx.workprec(PRECISION):
+        rows = arb_mat(inputs.tolist())
+        product = rows * rows.transpose()
+        scale = evaluator({})(inner_squared)
+        variances = [scale * product[i, i] for i in range(n)]
+        out = [[arb(0)] * n for _ in range(n)]
+        for i in range(n):
+            for k in range(i + 1):
+                out[i][k] = out[k][i] = scale * product[i, k] * _ball_entry(closed, variances, product, scale, i, k)
+        return arb_mat(out)
+
+
+def _ball_entry(closed: sp.Expr, variances: list[arb], product: arb_mat, scale: arb, i: int, k: int) -> arb:
+    if variances[i].is_zero() or variances[k].is_zero():
+        return arb(0)  # multiplied by the inner product 0, whatever its finite value
+    cosine = arb(1) if i == k else scale * product[i, k] / (variances[i] * variances[k]).sqrt()
+    return evaluator({QU: variances[i], QV: variances[k], RHO: cosine})(closed)
+
+
+def least_of_limit(activation: Activation, inputs: Array, inner_squared: sp.Expr) -> tuple[Measured, Certificate]:
+    """Return kappa, the least eigenvalue of the limit Gram, with its certificate.
+
+    Proved in balls for up to 64 inputs and activations with a closed form; otherwise the
+    entries' error is an estimate and ``rigorous`` is False.
+    """
+    exact = limit_gram_balls(activation, inputs, inner_squared) if len(inputs) <= BALL_SIZE else None
+    if exact is not None:
+        certificate = least_eigenvalue(exact)
+        return measured_least(certificate), certificate
+    gram = limit_gram(activation, inputs, float(sp.sqrt(inner_squared)))
+    if not np.all(np.isfinite(gram.matrix)):
+        return Measured(np.nan), Certificate("not finite", "none", -np.inf, np.inf)
+    certificate = least_eigenvalue(gram.matrix, gram.error)
+    found = measured_least(certificate)
+    return Measured(found.value, found.error), certificate
+
+
+def mean_output(activation: Activation, inputs: Array, inner: float) -> Array:
+    """Return ``h_i = E s(g_i)``, ``g = inner X w``, from the closed form or by quadrature, shape ``(n,)``."""
+    from theorycheck.symbolic.gaussian import Q
+    from theorycheck.symbolic.hermite import hermite_coefficients
+
+    variances = (inner * _units(inputs)[1]) ** 2
+    closed = mean(activation.expr)
+    if closed is None:
+        return hermite_coefficients(compile_block((Z,), activation.expr), variances, 1)[:, 0]
+    return compile_block((Q,), closed)(variances)
+
+
+def blocks(m: int, n: int) -> Iterator[slice]:
+    """Yield slices of neurons, at most :data:`BLOCK` pre-activations each."""
+    step = max(1, BLOCK // max(n, 1))
+    for start in range(0, m, step):
+        yield slice(start, min(start + step, m))
+
+
+def _gate_loop(inputs: Any, weights: Any, outer: Any, mass: Any, inner: float, parts: Any, out: Any, value: Any, slope: Any) -> None:
+    n, d = inputs.shape
+    m = len(weights)
+    workers = len(parts)
+    for b in prange(workers):
+        slopes = np.empty(n)
+        for j in range(b * m // workers, (b + 1) * m // workers):
+            for i in range(n):
+                z = 0.0
+                for l in range(d):
+                    z += inputs[i, l] * weights[j, l]
+                z *= inner
+                out[b, i] += outer[j] * value(z)
+                slopes[i] = slope(z)
+            for i in range(n):
+                if slopes[i] != 0.0:
+                    for k in range(i + 1):
+                        parts[b, i, k] += mass[j] * slopes[i] * slopes[k]
+
+
+def output_and_slopes(activation: Activation, inputs: Array, weights: Array, outer: Array, mass: Array, inner: float) -> tuple[Array, Array]:
+    """Return the output ``sum_j outer_j s(z_ij)`` ``(n,)`` and ``sum_j mass_j s'(z_ij) s'(z_kj)`` ``(n, n)``.
+
+    ``z = inner X W'``; the tangent Gram of the first layer is ``inner^2 (X X')`` times the
+    second, entry by entry, with ``mass = outer^2``.
+    """
+    n = len(inputs)
+    if activation.leak is not None:
+        workers = 64
+        parts, out = np.zeros((workers, n, n)), np.zeros((workers, n))
+        kernels = {
+            "value": compile_kernel("value", (Z,), activation.expr),
+            "slope": compile_kernel("slope", (Z,), activation.slope),
+        }
+        loop = specialise(_gate_loop, kernels)
+        loop(*map(np.ascontiguousarray, (inputs, weights, outer, mass)), inner, parts, out)
+        lower = parts.sum(axis=0)
+        return out.sum(axis=0), lower + np.tril(lower, -1).T
+    value, slope = compile_block((Z,), activation.expr), compile_block((Z,), activation.slope)
+    total, gates = np.zeros(n), np.zeros((n, n))
+    with np.errstate(all="ignore"):
+        for block in blocks(len(weights), n):
+            z = inner * (inputs @ weights[block].T)
+            total += value(z) @ outer[block]
+            slopes = slope(z)
+            gates += (slopes * mass[block]) @ slopes.T
+    return total, gates
+
+

@@ -1,0 +1,59 @@
+"""All cards at a glance: for a terminal, and the table that README keeps between markers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.padding import Padding
+from rich.text import Text
+
+from theorycheck.report import markdown_escape
+from theorycheck.statement import Paper, Theorem
+
+NOBODY = "no card yet"
+
+
+def card_table(theorems: Sequence[Theorem], papers: Sequence[Paper]) -> list[Text | Padding]:
+    """Return the cards paper by paper, and under them what the abstract claims and who realises it."""
+    shown: list[Text | Padding] = []
+    widest = max((len(theorem.label) for theorem in theorems), default=0)
+    for paper in papers:
+        shown.append(Text(f"{paper.key}: {paper.authors}, {paper.title} ({paper.year})", style="bold"))
+        for theorem in theorems:
+            if theorem.reference.paper == paper.key:
+                words = f"{theorem.label:{widest}}  {theorem.standing.value:10}  {', '.join(_claim_names(theorem))}"
+                shown += [_indented(words, 2), _indented(theorem.title, 6, style="dim")]
+        shown += [_indented("The abstract claims:", 2, style="italic")] if paper.claims else []
+        for claim in paper.claims:
+            shown.append(_indented(f"{claim.label}: {claim.says}", 4))
+            shown.append(_indented(f"realised by {', '.join(claim.realised_by) or NOBODY}", 8, style="dim"))
+        shown.append(Text(""))
+    return shown
+
+
+def _indented(text: str, columns: int, style: str = "") -> Padding:
+    return Padding(Text(text, style=style), (0, 0, 0, columns), expand=False)
+
+
+def card_table_markdown(theorems: Sequence[Theorem], papers: Sequence[Paper]) -> str:
+    """Return the cards, and the abstracts' claims with the cards that realise them, as two tables."""
+    lines = ["| theorem | says | standing | claims | realises |", "|---|---|---|---|---|"]
+    for theorem in theorems:
+        realised = [claim.label for paper in papers for claim in paper.claims if theorem.label in claim.realised_by]
+        cells = (theorem.label, theorem.title, theorem.standing.value, ", ".join(_claim_names(theorem)))
+        lines.append(_line(*cells, ", ".join(realised)))
+    if any(paper.claims for paper in papers):
+        lines += ["", "| paper | the abstract's claim | says | realised by |", "|---|---|---|---|"]
+    for paper in papers:
+        for claim in paper.claims:
+            lines.append(_line(paper.key, claim.label, claim.says, ", ".join(claim.realised_by) or NOBODY))
+    return "\n".join(lines) + "\n"
+
+
+def _claim_names(theorem: Theorem) -> list[str]:
+    """Return the labels of a card's claims; one that no simulation can confirm is marked."""
+    return [claim.label + (" (beyond reach)" if claim.beyond_reach else "") for claim in theorem.claims]
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(markdown_escape(cell) for cell in cells) + " |"

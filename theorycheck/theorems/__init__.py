@@ -1,0 +1,38 @@
+"""The cards, one module or package per paper; the folder listing is the registry."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from theorycheck.statement import Paper, Theorem
+
+
+@cache
+def _modules() -> tuple[object, ...]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    # what every paper uses comes first
+    names.sort(key=lambda name: name != "core")
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
+
+
+def papers() -> tuple[Paper, ...]:
+    """Return every paper, core first."""
+    return tuple(module.PAPER for module in _modules())  # type: ignore[attr-defined]
+
+
+def cards() -> tuple[Theorem, ...]:
+    """Return every card, paper by paper, in the paper's order."""
+    return tuple(theorem for module in _modules() for theorem in module.THEOREMS)  # type: ignore[attr-defined]
+
+
+def card(label: str) -> Theorem:
+    """Return the card with this label.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+    return {theorem.label: theorem for theorem in cards()}[label]

@@ -1,0 +1,267 @@
+"""Prop R0 (caron2023, section 3.2): a deterministic certificate from the initial weights.
+
+The labels may be chosen after the weights. The errata add what the statement needs: the
+least eigenvalue of the uniform Gram must be positive (U1), gates at the kink count as flipped
+(U2), and any theta that passes gives a valid certificate (W2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theorycheck import measure
+from theorycheck.adversary import InputPlan, LabelPlan, build_labels, input_plans, label_plans
+from theorycheck.data import BadInput
+from theorycheck.evidence import Measured, Truth
+from theorycheck.flow import Run, follow
+from theorycheck.grams import Array, blocks
+from theorycheck.judge import judge
+from theorycheck.model import Instance, residual_and_gram
+from theorycheck.spectrum import least_eigenvalue, measured_least
+from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
+from theorycheck.theorems.caron2023 import setting as s
+from theorycheck.theorems.caron2023.setting import gamma, s_X
+
+theta = sp.Symbol("theta", positive=True)
+kappa_hat = sp.Symbol("kappa_hat", nonnegative=True)
+r_0 = sp.Symbol("r_0", nonnegative=True)
+flips, heavy_flips = sp.symbols("M_F B_F", nonnegative=True)
+fourth, mass = sp.symbols("S_4 Lambda_1", nonnegative=True)
+M = sp.Symbol("M", nonnegative=True)
+slope = sp.Symbol("sigma_1", nonnegative=True)
+time = sp.Symbol("t", positive=True)
+moved_within = sp.Symbol("D_s", nonnegative=True)
+
+#: the certified floor of the tangent Gram
+MU = gamma * theta**2 * kappa_hat
+#: |w_tj - w_0j| <= REACH sqrt(lambda_j) (L7)
+REACH = sp.sqrt(s_X / s.d) * r_0 / MU
+
+
+# --- measures -----------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _uniform_least(instance: Instance) -> Measured:
+    _, gram = residual_and_gram(instance, np.full(instance.m, 1 / instance.m))
+    if not np.all(np.isfinite(gram)):
+        return Measured(np.nan)
+    found = measured_least(least_eigenvalue(gram, (16 + 4 * instance.d) * np.finfo(float).eps * float(np.trace(gram))))
+    return Measured(found.value, found.error)
+
+
+def _kappa_hat(run: Run) -> Measured:
+    return _uniform_least(run.instance)
+
+
+def _flip_gram(instance: Instance, theta: float, masses: Array) -> Measured:
+    """Return the largest eigenvalue of ``(1/d) sum_j mass_j (1_F 1_F') o |G|``, both ends of rounding."""
+    least, spectral = _uniform_least(instance), float(measure.spectral_square(Run(instance)).value)
+    floor = instance.parameters["gamma"] * theta**2 * float(least.value)
+    if not floor > 0:
+        return Measured(np.nan)
+    radius = np.sqrt(instance.scales * spectral / instance.d) * float(np.linalg.norm(instance.start[0])) / floor
+    product = np.abs(instance.inputs @ instance.inputs.T) / instance.d
+    norms = np.linalg.norm(instance.inputs, axis=1)[:, None]
+    found = []
+    for slip in (1 - 1e-9, 1 + 1e-9):
+        total = np.zeros((instance.n, instance.n))
+        for block in blocks(instance.m, instance.n):
+            touched = np.abs(instance.inputs @ instance.weights[block].T) <= slip * radius[block] * norms
+            total += (touched * masses[block]) @ touched.T.astype(float)
+        found.append(float(np.linalg.eigvalsh(product * total)[-1]))
+    # a weight at the very edge of the flip set is counted both ways
+    return Measured.between(found[0] * (1 - 1e-12) - 1e-300, max(found) * (1 + 1e-12) + 1e-300)
+
+
+def _flips(run: Run) -> Measured:
+    instance = run.instance
+    return _flip_gram(instance, instance.parameters["theta"], np.full(instance.m, 1 / instance.m))
+
+
+def _heavy_flips(run: Run) -> Measured:
+    return _flip_gram(run.instance, run.instance.parameters["theta"], run.instance.scales)
+
+
+def _fourth(run: Run) -> Measured:
+    return measure.rounded(float(np.sum(np.linalg.norm(run.instance.inputs, axis=1) ** 4)), 2 * run.instance.n + run.instance.d)
+
+
+_SHARED = (
+    *s.SIZES, s.SPECTRAL, s.RATE, s.LEAST, s.CHANGE,
+    Quantity(theta, "how the least singular value is split between rate and movement", measure.parameter("theta")),
+    Quantity(kappa_hat, "least eigenvalue of the uniform tangent Gram (1/m) sum_j A_j at time 0", _kappa_hat),
+    Quantity(r_0, "|r_0|", measure.initial_residual),
+    Quantity(time, "time", measure.interval_times),
+    Quantity(moved_within, "max_j |w_tj - w_0j|/sqrt(lambda_j) at time t", measure.displacement_within),
+)  # fmt: skip
+_RELU = (
+    *_SHARED,
+    Quantity(flips, "largest eigenvalue of the flip mass, uniform weights", _flips),
+    Quantity(heavy_flips, "largest eigenvalue of the flip mass, weights lambda_j", _heavy_flips),
+)
+_SMOOTH = (
+    *_SHARED,
+    Quantity(fourth, "sum_i |x_i|^4", _fourth),
+    Quantity(mass, "sum_j lambda_j", s.power_sum(1.0)),
+    s.POWER_2,
+    Quantity(M, "sup |s''|", measure.curvature_supremum),
+    Quantity(slope, "sup |s'|", measure.slope_supremum),
+)
+
+
+# --- statements ------------------------------------------------------------------------------
+
+_GIVEN = ("gamma positive", "theta in (0, 1)", "uniform Gram definite", "test")
+_ASSUMED = (
+    s.GAMMA,
+    Assumption("theta in (0, 1)", "theta leaves something to either side", Bound(theta, sp.S.One, strict=True)),
+    Assumption("uniform Gram definite", "kappa_hat is positive, not merely a positive float", Bound(sp.S.Zero, kappa_hat, strict=True)),
+)
+TEST_RIGHT = (1 - theta) ** 2 * kappa_hat
+#: T = (M^2/(m d^2)) sum |x_i|^4 sum_j rho_j^2 with rho_j = REACH sqrt(lambda_j)
+TEST_SMOOTH = M**2 / (s.m * s.d**2) * fourth * REACH**2 * mass
+SPREAD_SMOOTH = M**2 / s.d**2 * fourth * REACH**2 * s.Lambda_2
+
+
+def _claims(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
+    return (
+        Claim("a", "the tangent Gram stays above mu", Bound(MU, s.least), given),
+        Claim("b", "the loss decays at least at rate 2 mu", Bound(2 * MU, s.rate), given),
+        Claim("c", "node j stays within rho_j (1 - exp(-mu t))", Bound(moved_within, REACH * (1 - sp.exp(-MU * time))), given),
+        Claim("d", "the tangent Gram changes by at most b + 2 sqrt(b s_X/d)", Bound(s.change, spread + 2 * sp.sqrt(spread * s_X / s.d)), given),
+    )  # fmt: skip
+
+
+def _sabotages(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
+    untested = tuple(name for name in given if name != "test")
+    return (
+        Claim("a: gamma dropped", "the whole Gram is as stable as its uniform part", Bound(kappa_hat, s.least), given, falsifies="a"),
+        Claim("b: rate of the uniform Gram", "nothing is lost to movement or scale", Bound(4 * kappa_hat, s.rate), given, falsifies="b"),
+        Claim("b: test dropped", "any network converges", Bound(2 * MU, s.rate), untested, falsifies="b"),
+        Claim("c: a tenth of the movement", "", Bound(moved_within, REACH / 10 * (1 - sp.exp(-MU * time))), given, falsifies="c"),
+        Claim("d: first order only", "a change quadratic in b", Bound(s.change, spread**2), given, falsifies="d"),
+    )
+
+
+# --- instances -------------------------------------------------------------------------------
+
+_GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.58, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98)
+
+
+def best_theta(instance: Instance) -> float:
+    """Return the largest theta on a grid that passes R0's test, or 1/2 if none does (errata W2)."""
+    relu = instance.activation.leak is not None
+    quantities, left = (_RELU, flips) if relu else (_SMOOTH, TEST_SMOOTH)
+    test = Bound(left, TEST_RIGHT)
+    for value in reversed(_GRID):
+        run = Run(_with_theta(instance, value))
+        values = {part.symbol: part.measure(run) for part in quantities if part.symbol in test.symbols}
+        if judge("test", test, values).truth is Truth.YES:
+            return value
+    return 0.5
+
+
+def _with_theta(instance: Instance, value: float) -> Instance:
+    return replace(instance, parameters={**instance.parameters, "theta": value})
+
+
+def _near_output(instance: Instance, direction: Array, size: float) -> Instance:
+    """Put the labels at distance ``size`` from the initial output: they may look at the weights."""
+    output = instance.labels - instance.start[0]
+    length = float(np.linalg.norm(direction))
+    return instance.with_labels(output + size * (direction / length if length > 0 else direction))
+
+
+def _build(flags: dict[str, Any]) -> Instance:
+    if not 0 <= flags["theta"] < 1:
+        raise BadInput(f"--theta must lie in (0, 1), or be 0 to search the best, not {flags['theta']:g}")
+    if flags["m"] == 0:
+        raise BadInput("--m must be at least 1: this theorem tests a given width instead of asking for one")
+    instance = s.build(flags, sp.S.One, ())
+    if flags["residual"]:
+        instance = _near_output(instance, np.ones(instance.n), flags["residual"])
+    return _with_theta(instance, flags["theta"] or best_theta(instance))
+
+
+def _hard(plan: InputPlan, labels: LabelPlan, width: int, gamma: float, size: int, theta: float, seed: int, name: str) -> Instance:
+    inputs, own, about = s.adversarial(plan, labels, name)
+    instance = s.drawn(inputs, own, width=width, gamma=gamma, alpha=0.5, activation=name, seed=seed, description=about)
+    with np.errstate(all="ignore"):
+        gram = instance.start[1]
+        if labels.kind != "huge" and np.all(np.isfinite(gram)):
+            instance = _near_output(instance, build_labels(labels, inputs, gram), 10.0**-size)
+    return _with_theta(instance, theta or best_theta(instance))
+
+
+def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
+    return st.builds(
+        _hard,
+        input_plans(sizes=(1, 3), dimensions=(1, 4)),
+        label_plans(),
+        st.sampled_from([1, 8, 64, 512]),
+        st.sampled_from([0.02, 0.3, 0.9, 1.0]),
+        st.integers(0, 6),
+        st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.9]),
+        st.integers(0, 10_000),
+        st.sampled_from(names),
+    )
+
+
+_FLAGS = ("n", "d", "m", "gamma", "alpha", "theta", "residual")
+
+R0 = Theorem(
+    label="caron2023.r0",
+    title="A certificate from the initial weights: ReLU",
+    reference=Reference("caron2023", "Prop R0, section 3.2", "derived here; not quoted from the paper"),
+    standing=Standing.DERIVED,
+    notation=s.NOTATION + " The test bounds the gates that can flip while node j stays within rho_j.",
+    quantities=_RELU,
+    assumptions=(*_ASSUMED, Assumption("test", "few gates can flip", Bound(flips, TEST_RIGHT))),
+    claims=_claims(heavy_flips, _GIVEN),
+    derivations=(),
+    order=("data", "weights", "labels"),
+    example=s.example(_build, *_FLAGS),
+    instances=lambda: _strategy(("relu",)),
+    simulate=follow,
+    sabotages=_sabotages(heavy_flips, _GIVEN),
+    showcase=(
+        {"n": 2, "d": 2, "m": 2000, "data": "orthogonal", "residual": 0.3},
+        {"n": 3, "d": 3, "m": 64_000, "gamma": 0.7, "alpha": 0.6, "data": "orthogonal", "residual": 0.5},
+        {"data": "diabetes", "rows": 2, "columns": "bmi,bp,s5", "m": 1_000_000},
+    ),
+)
+
+_GIVEN_SMOOTH = (*_GIVEN, "slope at most 1")
+
+R0_SMOOTH = Theorem(
+    label="caron2023.r0_smooth",
+    title="A certificate from the initial weights: smooth activations",
+    reference=Reference("caron2023", "Prop R0, section 3.2", "derived here; not quoted from the paper"),
+    standing=Standing.DERIVED,
+    notation=s.NOTATION,
+    quantities=_SMOOTH,
+    assumptions=(
+        *_ASSUMED,
+        Assumption("slope at most 1", "sup |s'| <= 1", Bound(slope, sp.S.One)),
+        Assumption("test", "the slopes can change little", Bound(TEST_SMOOTH, TEST_RIGHT)),
+    ),
+    claims=_claims(SPREAD_SMOOTH, _GIVEN_SMOOTH),
+    derivations=(),
+    order=("data", "weights", "labels"),
+    example=s.example(_build, *_FLAGS, "activation"),
+    instances=lambda: _strategy(("tanh", "softplus", "sine")),
+    simulate=follow,
+    sabotages=_sabotages(SPREAD_SMOOTH, _GIVEN_SMOOTH),
+    showcase=(
+        {"n": 3, "d": 3, "m": 1000, "gamma": 0.5, "residual": 0.3},
+        {"data": "wine", "rows": 4, "m": 20_000, "gamma": 0.5},
+    ),
+)
