@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import toy_card as toy
+from test_report import latex_faults
 
 import theorycheck
 from theorycheck import __version__
 from theorycheck.cli import main
+from theorycheck.flags import flags_of
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "COLUMNS")}
 
@@ -337,13 +340,72 @@ def test_a_reader_that_leaves_is_no_error():
         assert job.wait(60) == 141
 
 
-def test_ascii_output_is_readable():
-    done = subprocess.run(
-        [sys.executable, "-m", "theorycheck", "list"],
-        capture_output=True,
-        timeout=120,
-        env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"},
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.isascii()
+@pytest.mark.usefixtures("use")
+def test_ascii_output_is_readable(monkeypatch):
+    for tokens, words in ((["check", "toy.c"], "0.25 +/- 1e-09"), (["show", "toy.a"], "gamma*kappa_n")):
+        page = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        monkeypatch.setattr(sys, "stdout", page)
+        assert main(tokens) == 0
+        page.flush()
+        assert words in page.buffer.getvalue().decode("ascii")
+
+
+# --- the real cards -------------------------------------------------------------------------
+
+
+def test_every_card_can_be_shown_and_asked_for_its_flags(capsys):
+    from theorycheck import theorems
+
+    for card in theorems.cards():
+        for form in ("text", "markdown", "latex"):
+            status, out, _ = run(capsys, "show", card.label, "--format", form)
+            assert (status, card.title.split()[0] in out) == (0, True)
+            faults = latex_faults(out) if form == "latex" else []
+            assert faults == [], card.label
+        status, out, _ = run(capsys, "check", card.label, "--help")
+        assert status == 0
+        for flag in flags_of(card):
+            assert flag.option in out
+
+
+def test_every_showcase_uses_flags_of_its_card():
+    from theorycheck import theorems
+
+    for card in theorems.cards():
+        known = {flag.name for flag in flags_of(card)}
+        assert [set(flags) - known for flags in card.showcase if set(flags) - known] == []
+
+
+REAL = [
+    ("--n 0", ["--n"]),
+    ("--d 0", ["--d"]),
+    ("--gamma 2", ["gamma", "[0, 1]"]),
+    ("--gamma nan", ["gamma"]),
+    ("--data none.csv", ["--data", "does not exist"]),
+    ("--data nan.csv", ["nan.csv", "'nan' is not a finite number"]),
+    ("--data diabets", ["diabetes"]),
+    ("--m 100000000000", ["m = 100000000000", "lower m"]),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), REAL, ids=[line for line, _ in REAL])
+def test_bad_input_to_a_real_card(capsys, tmp_path, monkeypatch, line, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nan.csv").write_text("a,b,y\n1,2,3\n4,nan,6\n")
+    status, out, err = run(capsys, "check", "caron2023.r1", *line.split(), "--json", "out.json")
+    assert (status, out) == (2, "")
+    assert err.startswith("theorycheck: error: caron2023.r1: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+    assert [path.name for path in tmp_path.iterdir()] == ["nan.csv"]
+
+
+def test_a_real_check_end_to_end(capsys, tmp_path):
+    target = tmp_path / "weyl.json"
+    status, out, err = run(capsys, "check", "core.weyl", "--n", "2", "--m", "32", "--json", str(target))
+    assert (status, err) == (0, "")
+    assert "m=32" in out
+    (record,) = json.loads(target.read_text())["verdicts"]
+    assert record["instance"]["m"] == 32
+    assert record["outcome"] in out

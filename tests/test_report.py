@@ -20,7 +20,7 @@ from theorycheck.report_json import check_document, dumps, list_document, plain
 from theorycheck.report_latex import escape, formula
 from theorycheck.report_list import card_table_markdown
 from theorycheck.report_table import instance_name, notes, number, reasons, sides, summary, verdict_tables
-from theorycheck.statement import Bound, Claim
+from theorycheck.statement import Assumption, Bound, Claim, Quantity
 
 CARD = toy.card("toy.a")
 PAPERS = (toy.PAPER,)
@@ -43,7 +43,7 @@ def test_text_card_says_everything():
         "toy.a: Global convergence, a toy",
         "derived here; not quoted from the paper",
         "A. Author, Toys | and theorems, 2024, https://example.org; our Prop. 1",
-        "global: the abstract: wide networks converge",
+        "global: wide networks converge (claimed in the abstract)",
         "κₙ: least eigenvalue",
         "data, then labels, then weights",
         "looseness seen: a factor of 3.5",
@@ -76,6 +76,18 @@ def test_text_card_without_unicode_has_ascii_formulas():
     drawn = report.card_text(CARD, unicode=False).partition("Assumptions")[2].partition("Sabotages")[0]
     assert drawn.isascii()
     assert not report.card_text(CARD).partition("Assumptions")[2].partition("Sabotages")[0].isascii()
+
+
+def test_text_card_splits_a_maximum_and_draws_ell():
+    ell, m = sp.symbols("ell_t m")
+    width = Assumption("wide", "", Bound(sp.Max(toy.kappa**2, 3 * ell), m + ell))
+    quantities = (*CARD.quantities, Quantity(ell, "least", print), Quantity(m, "width", print))
+    drawn = report.card_text(toy.card("toy.a", assumptions=(width,), quantities=quantities[:3] + quantities[4:]))
+    assert "3⋅ℓₜ ≤ m + ℓₜ" in drawn
+    assert "Max" not in drawn
+    assert r"\max" in report.card_latex(
+        toy.card("toy.a", assumptions=(width,), quantities=quantities[:3] + quantities[4:])
+    )
 
 
 def test_markdown_card():
@@ -137,6 +149,7 @@ def test_escape(text, written):
 def test_formula_sets_words_upright_and_letters_not():
     assert formula(sp.Symbol("rate_seen") * sp.Symbol("x")) == r"\mathrm{rate}_{seen} x"
     assert formula(sp.Symbol("κ")).strip() == r"\kappa"
+    assert formula(sp.Symbol("Lambda_{3/2}")) == r"\Lambda_{3/2}"
 
 
 def test_list_as_markdown_is_a_table():
@@ -238,14 +251,24 @@ def test_summary_counts():
 
 def test_notes_are_told_once_with_their_place():
     same = toy.confirmed(CARD, {"n": 3})
-    assert notes([same, same], (CARD,)) == ["note: toy.a (n=3): rows 3 and 7 are parallel"]
+    other = Report("toy.b", {"n": 3}, same.verdicts, same.notes)
+    assert notes([same, other, same], (CARD,)) == ["note: toy.a, toy.b (n=3): rows 3 and 7 are parallel"]
+    assert notes([Report("toy.a", {}, ())], (CARD,)) == []
 
 
 def test_instance_name_leaves_out_defaults_and_inner_duplicates():
     told = {"n": 10, "d": 2, "m": 64, "data": "diabetes", "flags": {"n": 5, "gamma": 0.5, "rows": 10, "m": 0}}
-    assert instance_name(told, CARD) == "diabetes, n=10 d=2 m=64, rows=10"
+    assert instance_name(told, CARD) == "diabetes, n=10 d=2 m=64"
+    assert instance_name(told | {"n": 9}, CARD) == "diabetes, n=9 d=2 m=64, rows=10"
     assert "gamma=0.5" in instance_name(told)
     assert instance_name({}) == "default instance"
+
+
+def test_an_error_that_decides_is_told_in_full():
+    near = verdict_of(MET, Judgement("near", 0.06003, 0.05984, True, 1.0, 2.0))
+    far = verdict_of(MET, Judgement("near", 0.06003, 0.00123, True, 1.0, 2.0))
+    assert "0.06003 ± 0.05984" in rendered(verdict_tables([near], (CARD,), 80), 80)
+    assert "0.06003 ± 0.001 " in rendered(verdict_tables([far], (CARD,), 80), 80)
 
 
 def test_numbers():

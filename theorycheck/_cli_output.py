@@ -32,7 +32,8 @@ def say(things: Iterable[RenderableType]) -> None:
         for thing in things:
             # a line of prose is one line in a file, so that it can be searched for
             console.print(thing, soft_wrap=isinstance(thing, str) and not console.is_terminal)
-    say_text(captured.get())
+    # paragraphs are filled to the width of the terminal: nobody wants those spaces in a file
+    say_text("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def say_text(text: str) -> None:

@@ -48,8 +48,8 @@ class Flag:
 
     @property
     def default_text(self) -> str:
-        """The default as it would be typed, or ``none``."""
-        return "none" if self.default is None else str(self.default)
+        """The default as it would be typed, or ``none``, or ``empty``."""
+        return "none" if self.default is None else str(self.default) or "empty"
 
 
 def plain_types(kind: Any) -> tuple[Any, ...]:

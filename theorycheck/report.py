@@ -76,7 +76,11 @@ def card_text(theorem: Theorem, papers: Sequence[Paper] = (), *, width: int = 80
     for section in sections(theorem, papers):
         lines += [section.title, *_paragraph(section.lead, width, "  ")]
         for item in section.items:
-            name = item.name if isinstance(item.name, str) else sympy.pretty(item.name, use_unicode=unicode)
+            name = (
+                item.name
+                if isinstance(item.name, str)
+                else sympy.pretty(_named(item.name, unicode), use_unicode=unicode)
+            )
             lines += _paragraph(f"{name}: {item.says}", width, "  ", "      ")
             lines += _pretty(item, width, unicode)
             for remark in item.remarks:
@@ -130,7 +134,7 @@ def _reference(theorem: Theorem, papers: Sequence[Paper]) -> str:
 
 def _realised(theorem: Theorem, papers: Sequence[Paper]) -> tuple[Item, ...]:
     claims = [claim for paper in papers for claim in paper.claims if theorem.label in claim.realised_by]
-    return tuple(Item(claim.label, f"the abstract: {claim.says}") for claim in claims)
+    return tuple(Item(claim.label, f"{claim.says} (claimed in the abstract)") for claim in claims)
 
 
 def _assumption(part: Assumption) -> Item:
@@ -163,10 +167,24 @@ def _pretty(item: Item, width: int, unicode: bool) -> list[str]:
     if item.bound is None:
         return []
     relate: Callable[..., Any] = sympy.StrictLessThan if item.bound.strict else sympy.LessThan
-    drawn = _drawn(relate(item.bound.lhs, item.bound.rhs, evaluate=False), width, unicode)
+    lhs, rhs = item.bound.lhs, item.bound.rhs
+    # a maximum is below a number if all its parts are: shorter lines, and the same statement
+    parts = sorted(lhs.args, key=sympy.default_sort_key) if isinstance(lhs, sympy.Max) else [lhs]
+    drawn: list[str] = []
+    for part in parts:
+        drawn += ["      and"] if drawn else []
+        drawn += _drawn(relate(_named(part, unicode), _named(rhs, unicode), evaluate=False), width, unicode)
     if item.probability != 1:
         drawn += ["      with probability at least", *_drawn(item.probability, width, unicode)]
     return drawn
+
+
+def _named(expression: sympy.Expr, unicode: bool) -> sympy.Expr:
+    """Return the expression with names that SymPy can draw: ``max`` as a function, ell as a letter."""
+    for kind, name in ((sympy.Max, "max"), (sympy.Min, "min")):
+        expression = expression.replace(kind, sympy.Function(name))
+    ells = {symbol for symbol in expression.atoms(sympy.Symbol) if unicode and symbol.name.split("_")[0] == "ell"}
+    return expression.xreplace({symbol: sympy.Symbol(symbol.name.replace("ell", "ℓ", 1)) for symbol in ells})
 
 
 def _drawn(expression: Any, width: int, unicode: bool) -> list[str]:

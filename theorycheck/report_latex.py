@@ -77,8 +77,13 @@ def formula(expression: Any) -> str:
 
 def _upright(name: str) -> str:
     """Set a word upright: in italics ``rate`` is a product of four letters."""
+    from sympy.printing.latex import translate
+
     head, bar, index = name.partition("_")
-    return (rf"\mathrm{{{head}}}" if len(head) > 1 and head.isalpha() and head.isascii() else head) + bar + index
+    if len(head) > 1 and head.isalpha() and head.isascii():
+        # SymPy leaves a name with braces as it is, Greek or not
+        head = translate(head) if translate(head) != head else rf"\mathrm{{{head}}}"
+    return head + bar + index
 
 
 def _clusters(text: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from theorycheck.report import markdown_escape
-from theorycheck.statement import Paper, Theorem
+from theorycheck.statement import Paper, PaperClaim, Theorem
 
 NOBODY = "no card yet"
 
@@ -26,7 +26,7 @@ def card_table(theorems: Sequence[Theorem], papers: Sequence[Paper]) -> list[Tex
         shown += [_indented("The abstract claims:", 2, style="italic")] if paper.claims else []
         for claim in paper.claims:
             shown.append(_indented(f"{claim.label}: {claim.says}", 4))
-            shown.append(_indented(f"realised by {', '.join(claim.realised_by) or NOBODY}", 8, style="dim"))
+            shown.append(_indented(_realisers(claim), 8, style="dim"))
         shown.append(Text(""))
     return shown
 
@@ -48,6 +48,10 @@ def card_table_markdown(theorems: Sequence[Theorem], papers: Sequence[Paper]) ->
         for claim in paper.claims:
             lines.append(_line(paper.key, claim.label, claim.says, ", ".join(claim.realised_by) or NOBODY))
     return "\n".join(lines) + "\n"
+
+
+def _realisers(claim: PaperClaim) -> str:
+    return f"realised by {', '.join(claim.realised_by)}" if claim.realised_by else NOBODY
 
 
 def _claim_names(theorem: Theorem) -> list[str]:

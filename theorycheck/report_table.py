@@ -48,6 +48,8 @@ def instance_name(instance: Mapping[str, Any], card: Theorem | None = None) -> s
     """
     flat = _flat(instance)
     data = str(flat.pop("data", "") or "")
+    if flat.get("rows") == flat.get("n"):
+        flat.pop("rows", None)
     sizes = " ".join(f"{size}={flat.pop(size)}" for size in SIZES if size in flat)
     usual = {flag.name: flag.default for flag in flags_of(card)} if card else {}
     told = " ".join(f"{key}={number(value)}" for key, value in flat.items() if key not in usual or usual[key] != value)
@@ -85,13 +87,17 @@ def reasons(reports: Sequence[Report], theorems: Iterable[Theorem]) -> list[str]
 
 
 def notes(reports: Sequence[Report], theorems: Iterable[Theorem]) -> list[str]:
-    """Return the notes of all reports, each once, naming the theorem and the instance."""
+    """Return one line for each instance that has notes, naming the theorems that ran on it."""
     cards = {theorem.label: theorem for theorem in theorems}
-    lines = []
+    places: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for report in reports:
-        place = f"{report.theorem} ({instance_name(report.instance, cards.get(report.theorem))})"
-        lines += [f"note: {place}: {note}" for note in report.notes]
-    return list(dict.fromkeys(lines))
+        if report.notes:
+            name = instance_name(report.instance, cards.get(report.theorem))
+            places.setdefault((name, report.notes), []).append(report.theorem)
+    return [
+        f"note: {', '.join(dict.fromkeys(labels))} ({name}): {'; '.join(dict.fromkeys(told))}"
+        for (name, told), labels in places.items()
+    ]
 
 
 def summary(reports: Sequence[Report], broken: int, seconds: float) -> str:
@@ -159,7 +165,11 @@ def _bounds(card: Theorem | None) -> dict[str, Bound]:
 
 
 def _numbers(judgement: Judgement, bounds: Mapping[str, Bound]) -> tuple[str, str, str]:
-    return (f"{number(judgement.slack)} ± {judgement.error:.1g}", *sides(judgement, bounds.get(judgement.label)))
+    slack, error = judgement.slack, judgement.error
+    # one figure tells how large an error is, but where it decides the truth it takes all of them
+    close = math.isfinite(error) and error > abs(slack) / 10
+    told = number(error) if close else f"{error:.1g}"
+    return (f"{number(slack)} ± {told}", *sides(judgement, bounds.get(judgement.label)))
 
 
 def _table(rows: Sequence[Row], fixed: Sequence[int], free: int, *, wide: bool) -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
 from theorycheck.compiled import compile_block
@@ -44,7 +45,7 @@ def _supremum(activation: Activation, order: int) -> Measured:
     exact = exact_supremum(expr)
     if exact is not None:
         value = float(exact)
-        return Measured(value, 0.0 if exact.is_Rational and value == exact else np.spacing(value), rigorous=True)
+        return Measured(value, 0.0 if sp.Rational(value) == exact else np.spacing(value), rigorous=True)
     certificate = supremum(expr, Z)
     if not np.isfinite(certificate.upper) or certificate.upper > 1e300:
         return Measured(np.inf)
@@ -52,13 +53,14 @@ def _supremum(activation: Activation, order: int) -> Measured:
 
 
 def saved_times(horizon: float, count: int = 120) -> NDArray[np.float64]:
-    """Return 0 and ``count`` times up to ``horizon``, geometric at first and then even.
+    """Return 0 and ``count`` times up to ``horizon``: geometric up to a tenth of it, then even.
 
-    The first is a millionth of the horizon; steps never exceed two hundredths of it.
+    The first is a thousandth of the horizon. What happens between saved times is covered by
+    errors, which shrink as ``count`` grows.
     """
     if not (np.isfinite(horizon) and horizon > 0):
         raise FlowStalled(f"the horizon of the flow must be a positive number, not {horizon:g}: the Gram of the data may be singular")
-    early = np.geomspace(1e-6, 0.1, count // 2, endpoint=False)
+    early = np.geomspace(1e-3, 0.1, count // 2, endpoint=False)
     return horizon * np.concatenate([[0.0], early, np.linspace(0.1, 1.0, count - count // 2)])
 
 
@@ -83,7 +85,8 @@ def follow(
     horizon: float | None = None,
     *,
     times: Array | None = None,
-    tolerance: float = 1e-10,
+    count: int = 120,
+    tolerance: float = 1e-9,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Integrate the gradient flow of ``|y - f|^2 / 2`` from the instance's initial weights.
@@ -93,7 +96,7 @@ def follow(
     horizon
         The last time; by default :func:`horizon_of`. Ignored if ``times`` is given.
     times
-        Saved times, increasing from 0; by default :func:`saved_times`.
+        Saved times, increasing from 0; by default :func:`saved_times` with ``count`` of them.
     tolerance
         Of the smooth integrator; ReLU and leaky ReLU are followed exactly between events.
 
@@ -103,7 +106,7 @@ def follow(
         If the flow cannot be followed; the message says how far it got.
     """
     if times is None:
-        times = saved_times(horizon_of(instance) if horizon is None else horizon)
+        times = saved_times(horizon_of(instance) if horizon is None else horizon, count)
     activation = instance.activation
     arrays = (instance.inputs, instance.labels, instance.weights, instance.outer)
     if activation.leak is not None:

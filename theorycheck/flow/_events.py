@@ -262,7 +262,7 @@ def advance(cross: Array, reach: Array, watched: Watched, leak: float, segment: 
             return -1
         move(segment, clocks, max(when, clocks[STAGE]), state)
         if slot == -2:
-            if clocks[PATH] >= 0.9 * limit:
+            if clocks[PATH] >= 0.99 * limit:
                 return -2
         elif look(cross, reach, watched, slot, leak, segment, clocks, state, end - clocks[STAGE]):
             return slot

@@ -72,6 +72,9 @@ def start(problem: Problem) -> Flow:
     watch(problem, flow)
     open_segment(problem, flow)
     if problem.times[-1] > 0:
+        # margins are shares of the path so far: begin with a hundredth of the distance over which anything changes
+        with np.errstate(divide="ignore"):
+            flow.clocks[PATH] = 0.01 * flow.clocks[SPEED] * min(problem.times[-1], 1 / flow.segment.rates[-1])
         watch(problem, flow, path_ahead(problem, flow, flow.state[0]))
         open_segment(problem, flow)
     flow.gram_start = gram(problem, flow)
@@ -92,7 +95,8 @@ def path_ahead(problem: Problem, flow: Flow, residual: Array) -> float:
 def watch(problem: Problem, flow: Flow, ahead: float = 0.0) -> None:
     """Screen: watch every neuron that a path longer by ``ahead`` can bring to a kink, and tabulate the others."""
     n, m = len(problem.labels), len(problem.outer)
-    flow.limit = float(flow.clocks[PATH]) + ahead
+    # at least a few percent more than now, so that screening never calls itself at once
+    flow.limit = float(flow.clocks[PATH]) + max(ahead, 0.05 * float(flow.clocks[PATH]))
     risk = np.zeros(m, dtype=bool)
     table, codes = np.zeros((2**n if n <= TABLE else 0, 2)), np.zeros(m if TABLE < n <= 62 else 0, np.int64)
     if problem.screening and n <= 62:

@@ -88,7 +88,7 @@ def follow_smooth(
     times: Array,
     slope_bound: float,
     curvature_bound: float,
-    tolerance: float = 1e-10,
+    tolerance: float = 1e-9,
     budget: int = 200_000,
     progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
@@ -169,21 +169,21 @@ def _march(
         if np.linalg.norm(first[problem.length :]) == 0 or not top > 0:
             # nothing moves: an exact equilibrium of the flow
             return seen * len(times), 1, first
-        solver = DOP853(problem.speed, 0.0, first, times[1], rtol=3e-14, atol=_weights(problem, first, top, tolerance))
-        for k, target in enumerate(times[1:], start=1):
-            solver.t_bound, solver.status = target, "running"
-            while solver.status == "running" and solver.nfev <= budget:
-                solver.step()
-                if not np.all(np.isfinite(solver.y)):
-                    raise FlowStalled(f"the flow is not finite beyond t = {solver.t_old:.3g}: scale the data or the weights down")
-                solver.atol = _weights(problem, solver.y, top, tolerance)
-            if solver.status != "finished":
-                break
-            seen.append(observe(solver.y))
-            last = solver.y.copy()
+        solver = DOP853(problem.speed, 0.0, first, times[-1], rtol=3e-14, atol=_weights(problem, first, top, tolerance))
+        last = first
+        while len(seen) < len(times) and solver.status == "running" and solver.nfev <= budget:
+            solver.step()
+            if not np.all(np.isfinite(solver.y)):
+                raise FlowStalled(f"the flow is not finite beyond t = {solver.t_old:.3g}: scale the data or the weights down")
+            solver.atol = _weights(problem, solver.y, top, tolerance)
+            # saved times inside the step come from the method's own interpolant, of order 7
+            inside = solver.dense_output() if times[len(seen)] <= solver.t else None
+            while inside is not None and len(seen) < len(times) and times[len(seen)] <= solver.t:
+                last = inside(times[len(seen)])
+                seen.append(observe(last))
             if progress is not None:
-                progress(k / (len(times) - 1))
-    return seen, solver.nfev, last if len(seen) > 1 else first
+                progress(len(seen) / len(times))
+    return seen, solver.nfev, last
 
 
 def _weights(problem: _Problem, state: Array, top: float, tolerance: float) -> Array:
@@ -218,8 +218,7 @@ def _trajectory(problem: _Problem, seen: _Seen, slope: float, curvature: float, 
         gram=grams,
         least=_least(grams, jump),
         gram_change=_change(grams, jump, problem, slope),
-        # before a saved time the movement is at most what it was at the last one plus the path since
-        displacement=np.column_stack([moved, np.concatenate([moved[:1], moved[:-1]]) + speed * path]),
+        displacement=np.column_stack([moved, _moved_between(moved, speed * path)]),
         final_weights=final,
         drift=float(np.max(np.abs(residual[-1] - (problem.labels - output)))),
         events=used,
@@ -260,3 +259,9 @@ def _change(grams: Array, jump: Array, problem: _Problem, slope: float) -> Array
     largest = problem.inner * slope * np.linalg.norm(problem.factor, 2) * np.sqrt(np.sum(problem.outer**2))
     upper = np.maximum.accumulate(np.maximum(change, np.roll(change, 1) * (np.arange(len(change)) > 0)) + 2 * largest * jump + jump**2)
     return np.column_stack([lower, upper])
+
+
+def _moved_between(moved: Array, path: Array) -> Array:
+    """Bound the movement inside an interval from both of its ends: a triangle's two sides."""
+    before = np.concatenate([moved[:1], moved[:-1]])
+    return np.maximum(moved, (before + moved + path) / 2)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from types import MappingProxyType
 
 import numpy as np
 import sympy
-from sympy import Expr, Heaviside, Max, Piecewise, Pow, Rational, lambdify, sympify
+from scipy import special
+from sympy import Expr, Heaviside, Max, Piecewise, Pow, Rational, sympify
 
 from theorycheck.symbolic.canonical import Z, between, branch, breakpoints, canonical, derivative, sides
 from theorycheck.symbolic.parsing import elu, gelu, parse_expression, sigmoid, softplus
@@ -111,7 +112,7 @@ def _is_finite(value: Expr) -> bool:
 def _is_zero(value: Expr) -> bool:
     """Whether an exact expression vanishes; constants are judged by 30 digits of 60, because no algebra decides them all."""
     if value.has(Z):
-        return bool(sympy.simplify(value) == 0)
+        return _is_zero(value.subs(Z, Rational(355, 113))) and bool(sympy.simplify(value) == 0)
     return bool(value == 0 or abs(value.evalf(60)) < Rational(1, 10**30))
 
 
@@ -182,11 +183,14 @@ def _read(text: str) -> Activation:
     if not found.expr.has(Z):
         raise ValueError(f"{text!r} is the constant {found.expr}: an activation depends on z")
     _check_values(found)
-    for point in found.breakpoints:
-        if _jumps(found.expr, point, found.breakpoints):
-            raise ValueError(
-                f"{text!r} jumps at z = {point}: an activation is continuous, so repair it there (e.g. z*heaviside(z) for heaviside(z))"
-            )
+    try:
+        jumps = [point for point in found.breakpoints if _jumps(found.expr, point, found.breakpoints)]
+    except (TypeError, ArithmeticError, NotImplementedError, RecursionError) as trouble:
+        raise ValueError(f"the kinks of {text!r} are too intricate ({trouble}); write a simpler function") from trouble
+    if jumps:
+        raise ValueError(
+            f"{text!r} jumps at z = {jumps[0]}: an activation is continuous, so repair it there (e.g. z*heaviside(z) for heaviside(z))"
+        )
     return found
 
 
@@ -199,17 +203,39 @@ def _check_values(found: Activation) -> None:
         If a value is not real and finite, or if a denominator changes its sign or vanishes: then there is a pole.
     """
     grid = np.linspace(-8, 8, 1025)
-    denominators = [power.base for power in found.expr.atoms(Pow) if power.exp.is_negative]
-    denominators += [sympy.cos(tangent.args[0]) for tangent in found.expr.atoms(sympy.tan)]
+    divisors = [power.base for power in found.expr.atoms(Pow) if power.exp.is_negative]
+    divisors += [sympy.cos(tangent.args[0]) for tangent in found.expr.atoms(sympy.tan)]
     with np.errstate(all="ignore"):
-        for expr in [found.expr, found.slope, *denominators]:
-            values = np.broadcast_to(
-                lambdify(Z, expr, ["scipy", "numpy"])(grid + 0j if expr.has(sympy.log, Pow) else grid), grid.shape
-            )
-            bad = ~np.isfinite(values) | (np.abs(np.imag(values)) > 1e-9 * (1 + np.abs(values)))
-            if expr in denominators:
-                bad |= np.sign(np.real(values)) != np.sign(np.real(values[0]))
-            if bad.any() and not (expr is found.slope and found.breakpoints):
+        for expr in [found.expr, *divisors]:
+            values = np.broadcast_to(_evaluate(expr, grid), grid.shape)
+            bad = ~np.isfinite(values)
+            if expr is not found.expr:
+                bad |= np.sign(values) != np.sign(values[0])
+            if bad.any():
                 raise ValueError(
-                    f"{found.name!r} is not a finite real function near z = {grid[bad.argmax()]:.3g}: an activation is defined and finite on the whole line"
+                    f"{found.name!r} is not a finite real function near z = {grid[bad.argmax()]:.3g}: "
+                    "an activation is defined and finite on the whole line"
                 )
+
+
+def _evaluate(expr: Expr, grid: np.ndarray) -> np.ndarray:
+    """Return float values for a first look (``lambdify`` takes minutes for nested kinks, and knows no tilted log)."""
+    if expr == Z:
+        return grid
+    if not expr.args:
+        return np.asarray(float(expr))
+    values = [_evaluate(arg, grid) for arg in expr.args]
+    return _NUMPY[expr.func](*values)
+
+
+_NUMPY: Mapping[type, Callable[..., np.ndarray]] = MappingProxyType(
+    {
+        **{getattr(sympy, name): getattr(np, name) for name in ("exp", "log", "sin", "cos", "tan", "tanh")},
+        **{sympy.sinh: np.sinh, sympy.cosh: np.cosh, sympy.asinh: np.arcsinh, sympy.atan: np.arctan},
+        **{sympy.erf: special.erf, sympy.erfc: special.erfc, Pow: np.power},
+        sympy.Add: lambda *terms: sum(terms),
+        sympy.Mul: lambda *factors: reduce(np.multiply, factors),
+        Max: lambda *options: reduce(np.maximum, options),
+        Heaviside: np.heaviside,
+    }
+)

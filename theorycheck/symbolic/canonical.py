@@ -235,4 +235,4 @@ def sides(expr: Expr, point: Expr, others: tuple[Expr, ...]) -> tuple[Expr, Expr
     gaps = [abs(float(other - point)) for other in others if other != point]
     step = Rational(min([1.0, *gaps])) / 2
     near = point if point.is_Rational else Rational(float(point))
-    return tuple(branch(expr, near + side * step).subs(Z, point) for side in (-1, 1))  # type: ignore[return-value]
+    return tuple(branch(expr, near + side * step).subs(Z, point) for side in (-1, 1))

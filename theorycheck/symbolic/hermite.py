@@ -67,8 +67,7 @@ def hermite_series(function: Function, variances: Array, count: int) -> HermiteS
     Notes
     -----
     The integral over the line is cut where the Gaussian has put out the integrand, and split into panels of 24
-    Gauss-Legendre nodes: uniform ones, halved until two levels agree, and ever shorter ones towards 0 on both sides.
-    So a kink at 0 costs nothing (a trapezoidal rule would lose it), nor does a function that varies on the scale
+    Gauss-Legendre nodes, ever shorter towards 0 on both sides; all are halved until two levels agree. So a kink at 0 costs nothing (a trapezoidal rule would lose it), nor does a function that varies on the scale
     1/sqrt(q). The difference between two levels is the error stated, so an unresolved kink elsewhere is not hidden.
 
     Raises
@@ -80,19 +79,18 @@ def hermite_series(function: Function, variances: Array, count: int) -> HermiteS
     if count < 1:
         raise ValueError(f"a series has at least one term, not {count}: raise count")
     reach = _reach(function, roots)
-    width, coarse = 1.0, _integrate(function, roots, count, reach, 1.0)
+    parts, coarse = 1, _integrate(function, roots, count, reach, 1)
     while True:
-        width /= 2
-        fine = _integrate(function, roots, count, reach, width)
+        parts *= 2
+        fine = _integrate(function, roots, count, reach, parts)
         norm = np.sqrt(fine[1])
         change = np.linalg.norm(fine[0] - coarse[0], axis=1) + np.abs(fine[1] - coarse[1]) / np.maximum(norm, 1e-300)
-        if width <= 1 / 16 or (change <= 64 * _EPS * norm).all():
+        if parts >= 8 or (change <= 64 * _EPS * norm).all():
             break
         coarse = fine
     error = change + 8 * _EPS * norm
-    remainder = fine[1] - np.sum(fine[0] ** 2, axis=1)
-    doubt = 4 * error * norm
-    return HermiteSeries(fine[0], fine[1], np.maximum(remainder, 0) + doubt, error)
+    remainder = np.maximum(fine[1] - np.sum(fine[0] ** 2, axis=1), 0)
+    return HermiteSeries(fine[0], fine[1], remainder + 4 * error * norm, error)
 
 
 def dual_series(
@@ -107,7 +105,7 @@ def dual_series(
     variances
         (n,): ``Var u_i``.
     correlations
-        (n, n): the correlations of u_i and u_l, in [-1, 1], exactly 1 on the diagonal.
+        (n, n): the correlations of u_i and u_l, in [-1, 1]; where the diagonal is 1, the second moment is taken.
     tolerance
         The error wanted, relative to the largest second moment; terms are doubled from 32 until it is met, up to 512.
 
@@ -122,22 +120,14 @@ def dual_series(
     ValueError
         If the shapes do not fit, a correlation lies outside [-1, 1], or :func:`hermite_series` cannot start.
     """
-    variances, correlations = _checked_variances(variances), np.asarray(correlations, dtype=float)
-    if correlations.shape != (variances.size, variances.size):
-        raise ValueError(f"correlations must have shape ({variances.size}, {variances.size}), not {correlations.shape}")
-    if not (np.abs(correlations) <= 1 + 1e-12).all():
-        raise ValueError(
-            "correlations must lie in [-1, 1] and be numbers: divide covariances by both standard deviations"
-        )
-    correlations = np.clip(correlations, -1, 1)
+    variances = _checked_variances(variances)
+    correlations = _checked_correlations(correlations, variances.size)
     distinct, where = np.unique(variances, return_inverse=True)
     count = 32
     while True:
         series = hermite_series(function, distinct, count)
-        series = HermiteSeries(
-            *(part[where] for part in (series.coefficients, series.second_moment, series.tail, series.error))
-        )
-        value, error = _summed(series, correlations)
+        parts = (series.coefficients, series.second_moment, series.tail, series.error)
+        value, error = _summed(HermiteSeries(*(part[where] for part in parts)), correlations)
         if count >= MOST_TERMS or error.max() <= tolerance * series.second_moment.max():
             return value, error
         count *= 2
@@ -163,10 +153,11 @@ def _summed(series: HermiteSeries, correlations: Array) -> tuple[Array, Array]:
     return value, error
 
 
-def _integrate(function: Function, roots: Array, count: int, reach: float, width: float) -> tuple[Array, Array]:
-    """Return the coefficients (n, count) and second moments (n,) by panels of the given width on [-reach, reach]."""
-    graded = width * 0.5 ** np.arange(8, 0, -1)
-    edges = np.concatenate([[0.0], graded, np.arange(width, reach + width, width)])
+def _integrate(function: Function, roots: Array, count: int, reach: float, parts: int) -> tuple[Array, Array]:
+    """Return the coefficients (n, count) and second moments (n,) by panels on [-reach, reach], each in so many parts."""
+    panels = np.concatenate([[0.0], 0.5 ** np.arange(8, 0, -1), np.arange(1, reach + 1)])
+    # Every panel is cut, also the short ones: a level that left some alone could not doubt them.
+    edges = np.interp(np.arange(parts * (panels.size - 1) + 1) / parts, np.arange(panels.size), panels)
     half = np.diff(edges)[:, None] / 2
     right = (edges[:-1, None] + half * (1 + _NODES)).ravel()
     x = np.concatenate([-right[::-1], right])
@@ -222,3 +213,14 @@ def _checked_variances(variances: Array) -> Array:
     if variances.ndim != 1 or not (np.isfinite(variances) & (variances >= 0)).all():
         raise ValueError("variances must be a vector of finite numbers that are not negative")
     return variances
+
+
+def _checked_correlations(correlations: Array, n: int) -> Array:
+    correlations = np.asarray(correlations, dtype=float)
+    if correlations.shape != (n, n):
+        raise ValueError(f"correlations must have shape ({n}, {n}), not {correlations.shape}")
+    if not (np.abs(correlations) <= 1 + 1e-12).all():
+        raise ValueError(
+            "correlations must lie in [-1, 1] and be numbers: divide covariances by both standard deviations"
+        )
+    return np.clip(correlations, -1, 1)

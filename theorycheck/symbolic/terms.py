@@ -17,7 +17,7 @@ MOST_TERMS = 24
 HIGHEST_POWER = 24
 
 
-class NoRule(Exception):  # noqa: N818  (it is a fact about a function, not an error of anyone)
+class NoRule(Exception):
     """No rule reaches this function."""
 
 
@@ -84,8 +84,8 @@ def tidy(total: Expr) -> Expr:
     if total.has(angle):
         expanded = sympy.expand_mul(total)
         factor = expanded.coeff(angle)
-        total = sympy.factorterms(expanded - factor * angle + pi * factor) - factor * (pi - angle)
-    return sympy.factorterms(total).xreplace({W: 1 - RHO**2})
+        total = sympy.factor_terms(expanded - factor * angle + pi * factor) - factor * (pi - angle)
+    return sympy.factor_terms(total).xreplace({W: 1 - RHO**2})
 
 
 def _paired(total: Expr) -> Expr:

@@ -8,7 +8,7 @@ least eigenvalue of the uniform Gram must be positive (U1), gates at the kink co
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -230,7 +230,7 @@ R0 = Theorem(
     order=("data", "weights", "labels"),
     example=s.example(_build, *_FLAGS),
     instances=lambda: _strategy(("relu",)),
-    simulate=follow,
+    simulate=partial(follow, count=480),
     sabotages=_sabotages(heavy_flips, _GIVEN),
     showcase=(
         {"n": 2, "d": 2, "m": 2000, "data": "orthogonal", "residual": 0.3},
@@ -258,7 +258,7 @@ R0_SMOOTH = Theorem(
     order=("data", "weights", "labels"),
     example=s.example(_build, *_FLAGS, "activation"),
     instances=lambda: _strategy(("tanh", "softplus", "sine")),
-    simulate=follow,
+    simulate=partial(follow, count=480),
     sabotages=_sabotages(SPREAD_SMOOTH, _GIVEN_SMOOTH),
     showcase=(
         {"n": 3, "d": 3, "m": 1000, "gamma": 0.5, "residual": 0.3},

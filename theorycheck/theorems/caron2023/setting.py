@@ -191,7 +191,10 @@ def data_of(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
 def _synthetic(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
     if flags["data"] == "orthogonal" and flags["n"] > flags["d"]:
         raise BadInput(f"--data orthogonal needs d >= n, but n = {flags['n']} and d = {flags['d']}")
-    inputs = build_inputs(InputPlan(flags["data"], flags["n"], flags["d"], flags["seed"], 0))
+    if flags["data"] == "orthogonal":
+        inputs = np.eye(flags["n"], flags["d"])
+    else:
+        inputs = build_inputs(InputPlan(flags["data"], flags["n"], flags["d"], flags["seed"], 0))
     if not (np.isfinite(flags["label"]) and flags["label"] >= 0):
         raise BadInput(f"--label must be a finite number of at least 0, not {flags['label']:g}")
     generator = np.random.default_rng([flags["seed"], 1])
