@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
+import pytest
 import sympy as sp
 
+import theorycheck
+from theorycheck.cli import main
 from theorycheck.data import BadInput, load
 from theorycheck.evidence import Judgement, Report, Verdict
 from theorycheck.statement import (
@@ -147,3 +151,25 @@ def stalls(theorem: Theorem, instance: Any) -> Report:
     if theorem.label == "toy.a":
         raise FlowStalled("the flow stalled at t = 2: a gate chatters")
     return confirmed(theorem, instance)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, make: Callable[[Theorem, Any], Report] = confirmed) -> None:
+    """Replace the registry and the check by toys."""
+    cards = (card("toy.a"), card("toy.b"), card("toy.c", small_example))
+    for name, module in (("theorems", registry(*cards)), ("check", checker(make))):
+        monkeypatch.setitem(sys.modules, f"theorycheck.{name}", module)
+        monkeypatch.setattr(theorycheck, name, module, raising=False)
+
+
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what would colour or reshape the output."""
+    for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def run(capsys: pytest.CaptureFixture[str], *tokens: str) -> tuple[int, str, str]:
+    """Run the command line in this process; return status, standard output and standard error."""
+    status = main(list(tokens))
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err

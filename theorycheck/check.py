@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from flint import ctx
 
@@ -29,6 +30,7 @@ CONFIRM_LEVEL = 1e-2
 REFUTE_LEVEL = 1e-6
 #: the most draws that `check` chooses by itself
 MOST_DRAWS = 500
+
 
 class _Measurements(Mapping[sp.Symbol, Measured]):
     """The theorem's quantities on one instance, each measured once and only when asked for.
@@ -99,8 +101,20 @@ def check(
     Report
         One verdict per claim; never raises for a flow that stalls (its claims are unsure).
     """
-    started = time.perf_counter()
     claims = theorem.claims if claims is None else claims
+    with np.errstate(all="ignore"):  # numbers beyond the doubles end as inf or NaN, hence as unsure
+        return _checked(theorem, instance, claims, draws, progress, skip_vacuous)
+
+
+def _checked(
+    theorem: Theorem,
+    instance: Instance,
+    claims: tuple[Claim, ...],
+    draws: int | None,
+    progress: Callable[[float], None] | None,
+    skip_vacuous: bool,
+) -> Report:
+    started = time.perf_counter()
     first = _Measurements(theorem, instance)
     premises = {part.label: judge(part.label, part.bound, first) for part in theorem.assumptions}
     conclusions: dict[str, Judgement] = {}
@@ -142,12 +156,16 @@ def _frequencies(
     """Judge claims by their frequency over fresh draws of the weights."""
     promises = {claim.label: promise(claim, first) for claim in claims}
     if any(not math.isfinite(p) for p in promises.values()):
-        return {c.label: Judgement(c.label, math.nan, math.inf, note="the promised probability is unknown") for c in claims}, ()
+        return {
+            c.label: Judgement(c.label, math.nan, math.inf, note="the promised probability is unknown") for c in claims
+        }, ()
     notes: list[str] = []
     wanted = draws or max(draws_to_confirm(min(p, 1 - 1e-9), CONFIRM_LEVEL) for p in promises.values())
     total = min(wanted, MOST_DRAWS) if draws is None else wanted
     if total < wanted:
-        notes.append(f"{total} draws of the weights instead of the {wanted} that could confirm the promise: ask for more with --draws")
+        notes.append(
+            f"{total} draws of the weights instead of the {wanted} that could confirm the promise: ask for more with --draws"
+        )
     if instance.redraw is None and total > 1:
         total = 1
     seen: dict[str, list[Judgement]] = {claim.label: [] for claim in claims}
@@ -202,7 +220,7 @@ def hunt(theorem: Theorem, claim: Claim, *, examples: int = 60, seed: int = 0, d
     Find
         Ordered by outcome first (refuted is worst), then by relative slack.
     """
-    from hypothesis import HealthCheck, Phase, given, settings, target
+    from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
     from hypothesis import seed as seeded
 
     worst: list[tuple[tuple[int, float], Find]] = []
@@ -219,6 +237,7 @@ def hunt(theorem: Theorem, claim: Claim, *, examples: int = 60, seed: int = 0, d
         phases=[Phase.generate, Phase.target],
         suppress_health_check=list(HealthCheck),
         print_blob=False,
+        verbosity=Verbosity.quiet,
     )
     @given(theorem.instances())
     def look(instance: Instance) -> None:

@@ -128,7 +128,11 @@ class _BlockPrinter(NumPyPrinter):
 
     def _print_log(self, expr: sp.Expr) -> str:
         inner = _softplus_argument(expr)
-        return f"numpy.log({self._print(expr.args[0])})" if inner is None else f"numpy.logaddexp(0.0, {self._print(inner)})"
+        return (
+            f"numpy.log({self._print(expr.args[0])})"
+            if inner is None
+            else f"numpy.logaddexp(0.0, {self._print(inner)})"
+        )
 
     def _print_Heaviside(self, expr: sp.Expr) -> str:
         return f"numpy.heaviside({self._print(expr.args[0])}, 0.5)"
@@ -243,7 +247,9 @@ def specialise(loop: Callable[..., Any], kernels: Mapping[str, Kernel], *, paral
 
 
 @cache
-def _specialise(loop: Callable[..., Any], kernels: tuple[tuple[str, Kernel], ...], parallel: bool) -> Callable[..., Any]:
+def _specialise(
+    loop: Callable[..., Any], kernels: tuple[tuple[str, Kernel], ...], parallel: bool
+) -> Callable[..., Any]:
     # The kernels become globals of the generated module and leave the parameter list: a
     # function passed as an argument would make Numba's cache miss in every new process.
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(loop))).body

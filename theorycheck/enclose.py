@@ -229,7 +229,9 @@ def enclose(expr: sp.Expr, values: Mapping[sp.Symbol, Any] | None = None) -> arb
     given = dict(values or {})
     missing = expr.free_symbols - set(given)
     if missing:
-        raise ValueError(f"no value for {', '.join(sorted(map(str, missing)))}: give one for every symbol of the expression")
+        raise ValueError(
+            f"no value for {', '.join(sorted(map(str, missing)))}: give one for every symbol of the expression"
+        )
     best = None
     for precision in PRECISIONS:
         with ctx.workprec(precision):
@@ -291,9 +293,7 @@ def _climb(at: Callable[[float], float]) -> float:
     return at(point)
 
 
-def _bounds_of(
-    expr: sp.Expr, variable: sp.Symbol
-) -> tuple[Callable[[float, float], float], Callable[[float], float]]:
+def _bounds_of(expr: sp.Expr, variable: sp.Symbol) -> tuple[Callable[[float, float], float], Callable[[float], float]]:
     """Return an upper bound of ``|expr|`` on an interval and a lower bound of it at a point."""
     derivative = sp.diff(expr, variable)
     # The centred form f(c) + f'(I)(I - c) is far sharper near a maximum; it needs a
@@ -315,7 +315,9 @@ def _bounds_of(
     return over, at
 
 
-def positive_on(expr: sp.Expr, box: Mapping[sp.Symbol, tuple[float, float]], *, pieces: int = 20_000) -> Certificate | None:
+def positive_on(
+    expr: sp.Expr, box: Mapping[sp.Symbol, tuple[float, float]], *, pieces: int = 20_000
+) -> Certificate | None:
     """Prove ``expr > 0`` on a box by branch and bound in balls, or return None if it cannot.
 
     The certificate's ``lower`` end is a positive lower bound of ``expr`` on the box.

@@ -78,12 +78,16 @@ class Measured:
     def __init__(self, value: ArrayLike, error: ArrayLike = 0.0, rigorous: bool = False) -> None:
         centre = np.asarray(value, dtype=float)
         if centre.ndim > 1:
-            raise ValueError(f"a measured value is a number or one number per time, not an array of shape {centre.shape}: reduce it first")
+            raise ValueError(
+                f"a measured value is a number or one number per time, not an array of shape {centre.shape}: reduce it first"
+            )
         radius = np.nan_to_num(np.asarray(error, dtype=float), nan=np.inf, posinf=np.inf)
         try:
             radius = np.broadcast_to(radius, centre.shape).copy()
         except ValueError:
-            raise ValueError(f"the error has shape {radius.shape}, the value {centre.shape}: give one error, or one per value") from None
+            raise ValueError(
+                f"the error has shape {radius.shape}, the value {centre.shape}: give one error, or one per value"
+            ) from None
         if np.any(radius < 0):
             raise ValueError(f"an error is a distance and cannot be negative, but {radius.min():g} was given")
         for array in (centre, radius):
@@ -121,7 +125,9 @@ class Certificate:
 
     def __post_init__(self) -> None:
         if not self.lower <= self.upper:
-            raise ValueError(f"a certificate encloses a number, but its lower end {self.lower!r} is not below its upper end {self.upper!r}")
+            raise ValueError(
+                f"a certificate encloses a number, but its lower end {self.lower!r} is not below its upper end {self.upper!r}"
+            )
         object.__setattr__(self, "evidence", MappingProxyType(dict(self.evidence)))
 
 

@@ -25,8 +25,8 @@ from theorycheck.enclose import evaluator
 from theorycheck.evidence import Certificate, Measured
 from theorycheck.spectrum import BALL_SIZE, PRECISION, least_eigenvalue, measured_least
 from theorycheck.symbolic.activations import Activation, Z
-from theorycheck.symbolic.gaussian import QU, QV, RHO, THETA, dual, in_angle, mean
-from theorycheck.symbolic.hermite import dual_series
+from theorycheck.symbolic.gaussian import QU, QV, RHO, THETA, Q, dual, in_angle, mean
+from theorycheck.symbolic.hermite import dual_series, hermite_coefficients
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,10 @@ def dual_matrix(expr: sp.Expr, inputs: Array, inner: float) -> Gram:
         bounded tail.
     """
     units, norms = _units(np.asarray(inputs, float))
-    variances = (inner * norms) ** 2
+    with np.errstate(over="ignore", under="ignore"):
+        variances = (inner * norms) ** 2
+    if not np.all(np.isfinite(variances)):  # beyond the doubles: unknown, and said so
+        return Gram(np.full((len(inputs), len(inputs)), np.nan), np.inf)
     closed = _closed_form(expr)
     cosines = np.clip(units @ units.T, -1.0, 1.0)
     if closed is None:
@@ -117,7 +120,8 @@ def limit_gram(activation: Activation, inputs: Array, inner: float) -> Gram:
     Source: caron2023, section 2.4.
     """
     slopes = dual_matrix(activation.slope, inputs, inner)
-    product = inner**2 * (inputs @ inputs.T)
+    with np.errstate(all="ignore"):
+        product = inner**2 * (inputs @ inputs.T)
     largest = float(np.max(np.abs(product), initial=0.0))
     matrix = product * slopes.matrix
     rounding = (inputs.shape[1] + 4) * np.finfo(float).eps * float(np.max(np.abs(matrix), initial=0.0))
@@ -169,10 +173,10 @@ def least_of_limit(activation: Activation, inputs: Array, inner_squared: sp.Expr
 
 def mean_output(activation: Activation, inputs: Array, inner: float) -> Array:
     """Return ``h_i = E s(g_i)``, ``g = inner X w``, from the closed form or by quadrature, shape ``(n,)``."""
-    from theorycheck.symbolic.gaussian import Q
-    from theorycheck.symbolic.hermite import hermite_coefficients
-
-    variances = (inner * _units(inputs)[1]) ** 2
+    with np.errstate(over="ignore", under="ignore"):
+        variances = (inner * _units(inputs)[1]) ** 2
+    if not np.all(np.isfinite(variances)):
+        return np.full(len(inputs), np.nan)
     closed = mean(activation.expr)
     if closed is None:
         return hermite_coefficients(compile_block((Z,), activation.expr), variances, 1)[:, 0]
@@ -186,7 +190,9 @@ def blocks(m: int, n: int) -> Iterator[slice]:
         yield slice(start, min(start + step, m))
 
 
-def _gate_loop(inputs: Any, weights: Any, outer: Any, mass: Any, inner: float, parts: Any, out: Any, value: Any, slope: Any) -> None:
+def _gate_loop(
+    inputs: Any, weights: Any, outer: Any, mass: Any, inner: float, parts: Any, out: Any, value: Any, slope: Any
+) -> None:
     n, d = inputs.shape
     m = len(weights)
     workers = len(parts)
@@ -206,7 +212,9 @@ def _gate_loop(inputs: Any, weights: Any, outer: Any, mass: Any, inner: float, p
                         parts[b, i, k] += mass[j] * slopes[i] * slopes[k]
 
 
-def output_and_slopes(activation: Activation, inputs: Array, weights: Array, outer: Array, mass: Array, inner: float) -> tuple[Array, Array]:
+def output_and_slopes(
+    activation: Activation, inputs: Array, weights: Array, outer: Array, mass: Array, inner: float
+) -> tuple[Array, Array]:
     """Return the output ``sum_j outer_j s(z_ij)`` ``(n,)`` and ``sum_j mass_j s'(z_ij) s'(z_kj)`` ``(n, n)``.
 
     ``z = inner X W'``; the tangent Gram of the first layer is ``inner^2 (X X')`` times the
@@ -233,5 +241,3 @@ def output_and_slopes(activation: Activation, inputs: Array, weights: Array, out
             slopes = slope(z)
             gates += (slopes * mass[block]) @ slopes.T
     return total, gates
-
-

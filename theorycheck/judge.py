@@ -35,7 +35,9 @@ def judge(label: str, bound: Bound, values: Values) -> Judgement:
     note = f"tightest at entry {index + 1} of {count}" if count > 1 else ""
     if not (math.isfinite(slack) and math.isfinite(error)):
         note = _why_unknown(bound, values)
-    return Judgement(label, slack, error, bound.strict, float(entries[index][0].mid()), float(entries[index][1].mid()), note)
+    return Judgement(
+        label, slack, error, bound.strict, float(entries[index][0].mid()), float(entries[index][1].mid()), note
+    )
 
 
 def side(expr: sp.Expr, values: Values) -> list[arb]:
@@ -75,7 +77,11 @@ def tightest(slacks: list[tuple[float, float]]) -> int:
 
 
 def _why_unknown(bound: Bound, values: Values) -> str:
-    unknown = [str(s) for s in sorted(bound.symbols, key=str) if not np.all(np.isfinite(values[s].value) & np.isfinite(values[s].error))]
+    unknown = [
+        str(s)
+        for s in sorted(bound.symbols, key=str)
+        if not np.all(np.isfinite(values[s].value) & np.isfinite(values[s].error))
+    ]
     if unknown:
         return f"{', '.join(unknown)} could not be measured to a finite number"
     return "a side of the inequality is not a finite number here (a division by something that may be 0)"

@@ -172,7 +172,9 @@ class NoTrajectory(ValueError):
 
 def _path(run: Run) -> Trajectory:
     if run.trajectory is None:
-        raise NoTrajectory("this quantity belongs to a flow, but the run has no trajectory: simulate the instance first")
+        raise NoTrajectory(
+            "this quantity belongs to a flow, but the run has no trajectory: simulate the instance first"
+        )
     return run.trajectory
 
 

@@ -66,7 +66,9 @@ class Instance:
         for name, shape in {"inputs": (n, d), "labels": (n,), "weights": (m, d), "signs": (m,), "scales": (m,)}.items():
             array = np.ascontiguousarray(getattr(self, name), dtype=float)
             if array.shape != shape:
-                raise BadInput(f"{name} has shape {array.shape} where {shape} belongs: n = {n} inputs of dimension d = {d}, m = {m} neurons")
+                raise BadInput(
+                    f"{name} has shape {array.shape} where {shape} belongs: n = {n} inputs of dimension d = {d}, m = {m} neurons"
+                )
             if array is getattr(self, name):
                 array = array.view()
             array.flags.writeable = False
@@ -125,7 +127,12 @@ def residual_and_gram(instance: Instance, mass: Array | None = None) -> tuple[Ar
     """
     outer = instance.outer
     output, slopes = output_and_slopes(
-        instance.activation, instance.inputs, instance.weights, outer, outer**2 if mass is None else mass, instance.inner
+        instance.activation,
+        instance.inputs,
+        instance.weights,
+        outer,
+        outer**2 if mass is None else mass,
+        instance.inner,
     )
     with np.errstate(all="ignore"):
         return instance.labels - output, instance.inner**2 * (instance.inputs @ instance.inputs.T) * slopes
@@ -140,7 +147,9 @@ def node_scales(m: int, gamma: float, alpha: float) -> Array:
         If gamma is outside [0, 1], alpha outside (0, 1), or m < 1.
     """
     if not 0 <= gamma <= 1:
-        raise BadInput(f"gamma must lie in [0, 1], not {gamma:g}: it is the share of the node scale that is spread evenly")
+        raise BadInput(
+            f"gamma must lie in [0, 1], not {gamma:g}: it is the share of the node scale that is spread evenly"
+        )
     if not 0 < alpha < 1:
         raise BadInput(f"alpha must lie in (0, 1), not {alpha:g}: the node scales fall like j^(-1/alpha)")
     even = np.full(m, gamma / m)
@@ -160,7 +169,9 @@ def gaussian_weights(m: int, d: int, seed: int) -> tuple[Array, Array]:
     """
     need = 8 * m * (2 * d + 4)
     if need > MEMORY:
-        raise BadInput(f"m = {m} neurons of dimension {d} would need about {need / 2**30:.0f} GiB, more than the {MEMORY / 2**30:.0f} GiB allowed: lower m")
+        raise BadInput(
+            f"m = {m} neurons of dimension {d} would need about {need / 2**30:.0f} GiB, more than the {MEMORY / 2**30:.0f} GiB allowed: lower m"
+        )
     generator = np.random.default_rng(seed)
     weights = generator.standard_normal((m, d))
     return weights, generator.integers(0, 2, m) * 2.0 - 1.0

@@ -104,9 +104,10 @@ def _best_quotient(matrix: arb_mat) -> arb:
     """Return a Rayleigh quotient close to the least eigenvalue, by inverse iteration."""
     middle = matrix.mid()
     n = matrix.nrows()
-    floats = np.array([[float(middle[i, k]) for k in range(n)] for i in range(n)])
-    scale = np.max(np.abs(floats)) or 1.0
-    vector = arb_mat([[float(x)] for x in np.linalg.eigh(floats / scale)[1][:, 0]])
+    # scaled in balls: the entries themselves may lie outside the range of doubles
+    scale = max((abs(middle[i, i]) for i in range(n)), key=lambda x: x.mid())
+    floats = np.array([[float((middle[i, k] / scale).mid()) if scale > 0 else 0.0 for k in range(n)] for i in range(n)])
+    vector = arb_mat([[float(x)] for x in np.linalg.eigh(np.nan_to_num(floats))[1][:, 0]])
     best = _rayleigh(matrix, vector)
     for _ in range(4):
         try:
@@ -132,13 +133,13 @@ def _by_balls(matrix: arb_mat) -> Certificate:
     quotient = _best_quotient(matrix)
     upper = _up(quotient)
     guess, spread = quotient.mid(), abs(quotient.mid()) + quotient.rad()
-    size = max((abs(matrix[i, k]).mid() + matrix[i, k].rad() for i in range(n) for k in range(n)), key=float)
+    size = max((abs(matrix[i, k]).mid() + matrix[i, k].rad() for i in range(n) for k in range(n)), key=lambda x: x.mid())
     # From the most ambitious shift to the most modest: first relative to the eigenvalue
     # itself, then relative to the matrix (which always succeeds before the last).
     shifts = [guess - spread * arb(2) ** -k for k in (44, 34, 20, 8, 2)]
     shifts += [guess - size * n * arb(2) ** -k for k in (150, 120, 90, 60, 52, 45, 40, 30, 20, 10, 0)]
-    shifts.append(-arb(2) ** -1000)  # an exact zero matrix has no scale of its own
-    for shift in sorted(shifts, key=float, reverse=True):
+    shifts.append(-(arb(2) ** -1000))  # an exact zero matrix has no scale of its own
+    for shift in sorted(shifts, key=lambda x: x.mid(), reverse=True):
         if _is_positive_definite(matrix, shift.mid()):
             return _certificate(min(_down(shift.mid()), upper), upper, method, n)
     return _certificate(-math.inf, upper, method, n)

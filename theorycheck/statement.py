@@ -201,7 +201,9 @@ class Theorem:
         if not self.claims:
             raise ValueError(f"{self.label}: a theorem claims something: add a claim")
         if sorted(self.order) != ["data", "labels", "weights"]:
-            raise ValueError(f"{self.label}: order must list 'data', 'labels' and 'weights' once each, not {self.order}")
+            raise ValueError(
+                f"{self.label}: order must list 'data', 'labels' and 'weights' once each, not {self.order}"
+            )
 
     def _check_symbols(self) -> None:
         known = {quantity.symbol for quantity in self.quantities}
@@ -210,22 +212,30 @@ class Theorem:
         for label, symbols in bounds:
             strangers = set(symbols) - known
             if strangers:
-                raise ValueError(f"{self.label}: {label!r} uses {_names(strangers)}, for which there is no quantity: add one, with how to measure it")
+                raise ValueError(
+                    f"{self.label}: {label!r} uses {_names(strangers)}, for which there is no quantity: add one, with how to measure it"
+                )
 
     def _check_given(self) -> None:
         known = {assumption.label for assumption in self.assumptions}
         for claim in self.claims + self.sabotages:
             strangers = set(claim.given) - known
             if strangers:
-                raise ValueError(f"{self.label}: {claim.label!r} is given {_names(strangers)}, which is no assumption of the card")
+                raise ValueError(
+                    f"{self.label}: {claim.label!r} is given {_names(strangers)}, which is no assumption of the card"
+                )
 
     def _check_sabotages(self) -> None:
         claims = {claim.label for claim in self.claims}
         falsified = {sabotage.falsifies for sabotage in self.sabotages}
         if falsified - claims:
-            raise ValueError(f"{self.label}: a sabotage must say in `falsifies` which claim it is a false version of; {_names(falsified - claims)} is none")
+            raise ValueError(
+                f"{self.label}: a sabotage must say in `falsifies` which claim it is a false version of; {_names(falsified - claims)} is none"
+            )
         if claims - falsified:
-            raise ValueError(f"{self.label}: claim {_names(claims - falsified)} has no sabotage: add a false version that must be refuted")
+            raise ValueError(
+                f"{self.label}: claim {_names(claims - falsified)} has no sabotage: add a false version that must be refuted"
+            )
 
 
 def _names(things: Any) -> str:

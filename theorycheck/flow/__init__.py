@@ -17,7 +17,7 @@ from theorycheck.flow.smooth import follow_smooth
 from theorycheck.flow.trajectory import FlowStalled, Trajectory
 from theorycheck.grams import Array
 from theorycheck.model import Instance
-from theorycheck.symbolic.activations import Z, Activation
+from theorycheck.symbolic.activations import Activation, Z
 from theorycheck.symbolic.suprema import exact_supremum
 
 __all__ = ["FlowStalled", "Run", "Trajectory", "follow", "horizon_of", "saved_times", "suprema"]
@@ -59,7 +59,9 @@ def saved_times(horizon: float, count: int = 120) -> NDArray[np.float64]:
     errors, which shrink as ``count`` grows.
     """
     if not (np.isfinite(horizon) and horizon > 0):
-        raise FlowStalled(f"the horizon of the flow must be a positive number, not {horizon:g}: the Gram of the data may be singular")
+        raise FlowStalled(
+            f"the horizon of the flow must be a positive number, not {horizon:g}: the Gram of the data may be singular"
+        )
     early = np.geomspace(1e-3, 0.1, count // 2, endpoint=False)
     return horizon * np.concatenate([[0.0], early, np.linspace(0.1, 1.0, count - count // 2)])
 
@@ -125,5 +127,7 @@ def follow(
             progress=progress,
         )
     else:
-        raise FlowStalled(f"cannot follow {activation.name}: its kinks are not those of a leaky ReLU, and it is not smooth")
+        raise FlowStalled(
+            f"cannot follow {activation.name}: its kinks are not those of a leaky ReLU, and it is not smooth"
+        )
     return Run(instance, trajectory, (trajectory.note,) if trajectory.note else ())

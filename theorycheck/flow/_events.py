@@ -148,7 +148,7 @@ def look(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, s
     slack = np.full((3, size), np.inf)
     slope = np.zeros((3, size))
     steps = np.full((3, size), np.inf)
-    path_key = turn_key = np.inf
+    path_key = turn_key = time_key = np.inf
     pull = -1.0 if gain > 0.0 else 1.0
     for i in range(size):
         if modes[i] != SLIDE:
@@ -164,8 +164,15 @@ def look(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, s
             slope[0, i] = side * gain * pace
             if slack[0, i] <= 0.5 * margin:
                 return True
-            path_key = min(path_key, clocks[PATH] + slack[0, i] / watched.lever[slot, i])
-            steps[0, i] = max(ratio(slack[0, i], watched.lever[slot, i] * clocks[SPEED]), parabola(slack[0, i], slope[0, i], watched.lever[slot, i] * clocks[RATE]))
+            lever = watched.lever[slot, i]
+            first, second = ratio(slack[0, i], lever * clocks[SPEED]), parabola(slack[0, i], slope[0, i], lever * clocks[RATE])
+            steps[0, i] = max(first, second)
+            if first >= second or second > 1e300:
+                path_key = min(path_key, clocks[PATH] + slack[0, i] / lever)
+            else:
+                # until Q has grown by so much, z' falls by at most lever times that, whatever happens elsewhere
+                turn_key = min(turn_key, clocks[TURN] + clocks[RATE] * second)
+                time_key = min(time_key, time + ratio(slack[0, i], lever * clocks[RATE] * second - slope[0, i]))
             continue
         for kind in range(1, 3):
             lever = watched.lever[slot, i] if kind == 1 else watched.twin[slot, i]
@@ -179,7 +186,7 @@ def look(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, s
                 return True
             turn_key = min(turn_key, clocks[TURN] + slack[kind, i] / lever)
             steps[kind, i] = max(ratio(slack[kind, i], lever * clocks[RATE]), parabola(slack[kind, i], slope[kind, i], lever * clocks[BEND]))
-    watched.path_key[slot], watched.turn_key[slot], watched.stage_key[slot] = path_key, turn_key, np.inf
+    watched.path_key[slot], watched.turn_key[slot], watched.time_key[slot], watched.stage_key[slot] = path_key, turn_key, time_key, np.inf
     if watched.looked[slot] == segment.number:
         watched.stage_key[slot] = local_stage(cross, watched, slot, leak, pull, segment, clocks, slack, slope, steps, left)
     watched.looked[slot] = segment.number
@@ -212,7 +219,7 @@ def local_stage(cross: Array, watched: Watched, slot: int, leak: float, pull: fl
 
 @njit(cache=True, error_model="numpy")
 def sort_block(watched: Watched, block: int, heads: Array) -> None:
-    """Write the earliest path, turn and stage keys of one block of slots into ``heads[block]``."""
+    """Write the earliest path, turn, stage and time keys of one block of slots into ``heads[block]``."""
     heads[block] = np.inf
     for slot in range(block * BLOCK, min((block + 1) * BLOCK, watched.gain.size)):
         if watched.stage_key[slot] < np.inf:
@@ -220,26 +227,27 @@ def sort_block(watched: Watched, block: int, heads: Array) -> None:
         else:
             heads[block, 0] = min(heads[block, 0], watched.path_key[slot])
             heads[block, 1] = min(heads[block, 1], watched.turn_key[slot])
+            heads[block, 3] = min(heads[block, 3], watched.time_key[slot])
 
 
 @njit(cache=True, error_model="numpy")
-def next_slot(watched: Watched, clocks: Array, heads: Array, limit: float) -> tuple[float, int]:
+def next_slot(watched: Watched, clocks: Array, heads: Array, start: float, limit: float) -> tuple[float, int]:
     """Return the stage at which to look next, and at which slot; -2 stands for the screening's ``limit``."""
     when, slot = clocks[STAGE] + ratio(max(limit - clocks[PATH], 0.0), clocks[SPEED]), -2
-    for kind in range(3):
+    for kind in range(4):
         first = 0
         for block in range(heads.shape[0]):
             if heads[block, kind] < heads[first, kind]:
                 first = block
         key = heads[first, kind]
-        wake = key
+        wake = key if kind == 2 else max(key - start, clocks[STAGE])
         if kind < 2:
             gap = key - (clocks[PATH] if kind == 0 else clocks[TURN])
             wake = clocks[STAGE] + (ratio(gap, clocks[SPEED] if kind == 0 else clocks[RATE]) if gap > 0.0 else 0.0)
         if not wake < when:
             continue
         when = wake
-        keys = watched.path_key if kind == 0 else (watched.turn_key if kind == 1 else watched.stage_key)
+        keys = watched.path_key if kind == 0 else (watched.turn_key if kind == 1 else (watched.stage_key if kind == 2 else watched.time_key))
         for candidate in range(first * BLOCK, min((first + 1) * BLOCK, keys.size)):
             if keys[candidate] == key and (kind == 2 or watched.stage_key[candidate] == np.inf):
                 slot = candidate
@@ -252,11 +260,11 @@ def advance(cross: Array, reach: Array, watched: Watched, leak: float, segment: 
 
     Returns the slot with an event, -1 at ``stop``, or -2 if the neurons must be screened again.
     """
-    heads = np.empty(((watched.gain.size + BLOCK - 1) // BLOCK + 1, 3))
+    heads = np.empty(((watched.gain.size + BLOCK - 1) // BLOCK + 1, 4))
     for block in range(heads.shape[0]):
         sort_block(watched, block, heads)
     while True:
-        when, slot = next_slot(watched, clocks, heads, limit)
+        when, slot = next_slot(watched, clocks, heads, segment.start, limit)
         if not when < stop:
             move(segment, clocks, stop, state)
             return -1

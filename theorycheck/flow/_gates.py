@@ -33,6 +33,7 @@ class Watched(NamedTuple):
     twin: Array  # (q, n) sliding: |slope of (r - v)| per |r|
     path_key: Array  # (q,) clock P at which to look again
     turn_key: Array  # (q,) clock Q at which to look again
+    time_key: Array  # (q,) time at which to look again
     stage_key: Array  # (q,) stage of this segment at which to look again; inf when the clocks decide
     looked: NDArray[np.int64]  # (q,) segment in which it was last looked at
 

@@ -52,6 +52,8 @@ class Flow:
     gram_start: Array = field(default_factory=lambda: np.zeros(0))
     least: list[float] = field(default_factory=lambda: [np.inf, np.inf])
     change: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    change_now: float = 0.0  # upper end of the Gram's change in the present segment
+    rounding: float = 0.0  # of eigenvalues
     sliding: set[int] = field(default_factory=set)  # slots with a sliding gate
     events: int = 0
     slides: int = 0
@@ -64,7 +66,7 @@ def start(problem: Problem) -> Flow:
     state = np.zeros((3, n))
     state[0] = problem.labels - output
     empty = np.zeros((0, n))
-    watched = Watched(np.zeros(0, np.int64), np.zeros(0), empty, empty, empty, np.zeros((0, n), np.int8), empty, empty, np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
+    watched = Watched(np.zeros(0, np.int64), np.zeros(0), empty, empty, empty, np.zeros((0, n), np.int8), empty, empty, np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
     segment = Segment(np.zeros(n), np.eye(n), state[0].copy(), np.zeros(n), 0.0, 0)
     flow = Flow(watched, np.zeros(len(problem.outer), bool), segment, np.zeros(6), state, np.zeros((4, n, n)))
     flow.error = float(np.linalg.norm(4 * EPS * (size + np.abs(problem.labels)) + 2 * EPS * problem.inputs.shape[1] * size))
@@ -127,7 +129,7 @@ def add_watched(problem: Problem, flow: Flow, index: NDArray[np.int64]) -> None:
     impulse = np.where(modes == ON, 1.0, problem.leak) * flow.state[2]
     touching = (height == 0) & (problem.reach > 0)
     height = height + gain[:, None] * (impulse @ problem.cross)
-    fresh = Watched(index, gain, height, impulse, np.tile(flow.state[2], (q, 1)), modes, np.zeros((q, n)), np.zeros((q, n)), np.full(q, -np.inf), np.full(q, -np.inf), np.full(q, np.inf), np.full(q, -1))
+    fresh = Watched(index, gain, height, impulse, np.tile(flow.state[2], (q, 1)), modes, np.zeros((q, n)), np.zeros((q, n)), np.full(q, -np.inf), np.full(q, -np.inf), np.full(q, np.inf), np.full(q, np.inf), np.full(q, -1))
     choices: dict[bytes, NDArray[np.int8]] = {}
     for slot in np.flatnonzero(touching.any(axis=1)):
         side = np.sign(gain[slot])
@@ -159,7 +161,7 @@ def open_segment(problem: Problem, flow: Flow) -> None:
     matrix = evolution(problem, flow.parts)
     if not np.isfinite(matrix).all() or not np.isfinite(flow.state).all():
         raise FlowStalled(f"a number overflowed at t = {start:.6g} after {flow.events} events: rescale the inputs, labels or weights")
-    age(flow)
+    flow.error = error_now(flow)
     rates, basis = np.linalg.eigh(matrix)
     rates, basis = rates.clip(0), np.ascontiguousarray(basis)
     amplitude = basis.T @ flow.state[0]
@@ -170,18 +172,13 @@ def open_segment(problem: Problem, flow: Flow) -> None:
     flow.watched.stage_key[:] = np.inf
 
 
-def age(flow: Flow) -> None:
-    """Carry the error estimate to the present: old errors decay with the slowest rate, rounding adds new ones."""
-    flow.error = error_now(flow)
-
-
 def error_now(flow: Flow) -> float:
-    """Return the present error estimate of ``|r|``."""
+    """Return the present error estimate of ``|r|``: old errors decay with the slowest rate, rounding adds new ones."""
     stage, rates = float(flow.clocks[STAGE]), flow.segment.rates
     size = float(np.linalg.norm(flow.segment.amplitude))
     decay = float(np.exp(-rates[0] * stage))
     # an error eps |G| of the slowest rate acts for the whole stage; the other terms are one rotation there and back
-    return decay * flow.error + len(rates) * EPS * (2 * float(flow.clocks[SPEED]) + size * decay * (1 + float(rates[-1]) * stage))
+    return decay * flow.error + 2 * EPS * (2 * float(flow.clocks[SPEED]) + size * decay * (1 + float(rates[-1]) * stage))
 
 
 def run_until(problem: Problem, flow: Flow, time: float, budget: int) -> bool:
@@ -219,7 +216,7 @@ def meet(problem: Problem, flow: Flow, slot: int) -> None:
     parts_of(cross, modes, problem.leak, problem.inner, outer, old)
     during = np.where(touching, np.int8(SLIDE), modes)
     parts_of(cross, during, problem.leak, problem.inner, outer, between)
-    see_touch(problem, flow, flow.parts - old + between)
+    see_touch(problem, flow, old, between)
     settled = settle(cross, modes, touching, residual, leak=problem.leak, side=float(np.sign(outer)))
     flow.slides += int(np.sum((settled == SLIDE) & (modes != SLIDE)))
     flow.events += 1
@@ -242,37 +239,59 @@ def gram(problem: Problem, flow: Flow) -> Array:
     return problem.inner**2 * problem.cross * (flow.parts[0] + slid)
 
 
-def see_range(problem: Problem, flow: Flow, parts: Array, least: float) -> None:
-    """Widen the reported ends that hold for every slope of the gates that ``parts`` counts as touching."""
-    scale = 4 * len(parts[0]) * EPS * float(np.trace(np.abs(evolution(problem, parts))))
-    flow.least[0] = min(flow.least[0], max(least - scale, 0.0))
-    middle = problem.inner**2 * problem.cross * (parts[0] + parts[2]) - flow.gram_start
-    spread = problem.inner**2 * np.abs(problem.cross) * parts[3] if flow.sliding or parts[3].any() else None
-    cheap = np.linalg.norm(middle) + (0.0 if spread is None else np.linalg.norm(spread)) + scale
-    if cheap > flow.change[1]:
-        upper = np.abs(np.linalg.eigvalsh(middle)[[0, -1]]).max() + (0.0 if spread is None else np.linalg.eigvalsh(spread)[-1])
-        flow.change[1] = max(flow.change[1], float(upper + scale))
+def spectral(matrix: Array) -> float:
+    """Return the spectral norm of a symmetric matrix."""
+    return float(np.abs(np.linalg.eigvalsh(matrix)[[0, -1]]).max())
 
 
-def see_touch(problem: Problem, flow: Flow, parts: Array) -> None:
-    """Look at the instant of an event, when the slopes of the touching gates may be anything."""
-    least = float(flow.segment.rates[0]) - float(np.linalg.norm(evolution(problem, parts) - evolution(problem, flow.parts)))
-    if least < flow.least[0]:
-        least = float(np.linalg.eigvalsh(evolution(problem, parts))[0])
-    see_range(problem, flow, parts, max(least, 0.0))
+def positive_norm(matrix: Array) -> float:
+    """Return an upper bound on the spectral norm of a symmetric matrix with entries >= 0 (Collatz and Wielandt)."""
+    vector = matrix.sum(axis=1)
+    if not vector.any():
+        return 0.0
+    vector = matrix @ (matrix @ vector + 1e-3 * vector.max()) + 1e-3 * vector.max() ** 3
+    return float(np.max(matrix @ vector / vector))
+
+
+def middle_and_spread(problem: Problem, parts: Array) -> tuple[Array, float]:
+    """Return the middle of the tangent Gram's range over the slopes of touching gates, and the range's radius."""
+    middle = problem.inner**2 * problem.cross * (parts[0] + parts[2])
+    return middle, positive_norm(problem.inner**2 * np.abs(problem.cross) * np.maximum(parts[3], 0.0))
+
+
+def see_touch(problem: Problem, flow: Flow, old: Array, between: Array) -> None:
+    """Look at the instant of an event, when the slopes of one neuron's touching gates may be anything.
+
+    ``old`` and ``between`` (4, n, n) are its shares before and then. Weyl's inequality is enough where it costs nothing
+    worth mentioning; else the spectrum is computed.
+    """
+    step = between - old
+    moved = float(np.linalg.norm(evolution(problem, step)))
+    least = float(flow.segment.rates[0]) - moved
+    if least < flow.least[0] and moved > 1e-3 * flow.segment.rates[0]:
+        least = float(np.linalg.eigvalsh(evolution(problem, flow.parts + step))[0])
+    flow.least[0] = min(flow.least[0], max(least - flow.rounding, 0.0))
+    moved = float(np.linalg.norm(problem.inner**2 * problem.cross * (step[0] + step[2])))
+    moved += float(np.linalg.norm(problem.inner**2 * problem.cross * step[3]))
+    upper = flow.change_now + moved
+    if upper > flow.change[1] and moved > 1e-3 * flow.change_now:
+        middle, radius = middle_and_spread(problem, flow.parts + step)
+        upper = spectral(middle - flow.gram_start) + radius + flow.rounding
+    flow.change[1] = max(flow.change[1], upper)
 
 
 def see_segment(problem: Problem, flow: Flow, *, actual: bool = False) -> None:
     """Look at the segment that has begun; with ``actual``, or if few neurons slide, also at the actual slopes now."""
-    see_range(problem, flow, flow.parts, float(flow.segment.rates[0]))
+    flow.rounding = 4 * len(flow.segment.rates) * EPS * float(np.sum(flow.segment.rates) + np.trace(flow.gram_start))
+    flow.least[0] = min(flow.least[0], max(float(flow.segment.rates[0]) - flow.rounding, 0.0))
+    middle, radius = middle_and_spread(problem, flow.parts)
+    size = spectral(middle - flow.gram_start)
+    flow.change_now = size + radius + flow.rounding
+    flow.change[1] = max(flow.change[1], flow.change_now)
     if not flow.sliding:
-        least, matrix = float(flow.segment.rates[0]), problem.inner**2 * problem.cross * flow.parts[0]
+        flow.least[1] = min(flow.least[1], float(flow.segment.rates[0]))
+        flow.change[0] = max(flow.change[0], size - flow.rounding)
     elif actual or len(flow.sliding) <= FEW:
         matrix = gram(problem, flow)
-        least = float(np.linalg.eigvalsh(matrix)[0])
-    else:
-        return
-    flow.least[1] = min(flow.least[1], max(least, 0.0))
-    difference = matrix - flow.gram_start
-    if np.linalg.norm(difference) > flow.change[0]:
-        flow.change[0] = max(flow.change[0], float(np.abs(np.linalg.eigvalsh(difference)[[0, -1]]).max()))
+        flow.least[1] = min(flow.least[1], max(float(np.linalg.eigvalsh(matrix)[0]), 0.0))
+        flow.change[0] = max(flow.change[0], spectral(matrix - flow.gram_start) - flow.rounding)

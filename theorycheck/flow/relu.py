@@ -83,8 +83,8 @@ def _problem(inputs: ArrayLike, labels: ArrayLike, weights: ArrayLike, outer: Ar
         raise ValueError(f"inner must be positive and leak in [0, 1), but inner = {inner:g} and leak = {leak:g}")
     if not all(np.isfinite(v).all() for v in (x, y, w, a, t)):
         raise FlowStalled("an input, label, weight or time is not finite at time 0, after 0 events: look for overflow in what made them")
-    cross = x @ x.T
     with np.errstate(over="ignore", invalid="ignore"):
+        cross = x @ x.T
         if not np.isfinite(np.linalg.norm(cross) * inner**2 * np.sum(a**2) * np.linalg.norm(y)):
             raise FlowStalled("the first gradient overflows at time 0, after 0 events: rescale inputs, labels or outer weights")
     operator = float(np.sqrt(np.linalg.eigvalsh(cross)[-1].clip(0)))
@@ -96,18 +96,19 @@ def _problem(inputs: ArrayLike, labels: ArrayLike, weights: ArrayLike, outer: Ar
 def _snapshot(problem: Problem, flow: Flow) -> dict[str, object]:
     """Return what is kept of one saved time, and start a new interval."""
     see_segment(problem, flow, actual=True)
+    now = gram(problem, flow)
     impulse = impulses(problem.cross, flow.watched, problem.leak, flow.state[2])
     far = 0.0
     for block in (impulse, flow.patterns * flow.state[2]):
         if len(block):
             far = max(far, problem.inner * float(np.linalg.norm(block @ problem.inputs, axis=1).max()))
     kept = {
-        "residual": flow.state[0].copy(), "error": error_now(flow), "gram": gram(problem, flow), "least": tuple(flow.least),
+        "residual": flow.state[0].copy(), "error": error_now(flow), "gram": now, "least": tuple(flow.least),
         "change": tuple(flow.change), "far": far, "path": float(flow.clocks[PATH]),
         "impulse": impulse, "index": flow.watched.index, "integral": flow.state[2].copy(),
     }  # fmt: skip
-    flow.least = [np.inf, np.inf]
-    see_segment(problem, flow, actual=True)
+    # the next interval begins where this one ends
+    flow.least = [max(float(flow.segment.rates[0]) - flow.rounding, 0.0), max(float(np.linalg.eigvalsh(now)[0]), 0.0)]
     return kept
 
 

@@ -120,7 +120,9 @@ def follow_smooth(
     problem = _Problem(inputs, labels, weights, outer, inner, value, slope, factor, basis, start)
     first = np.concatenate([np.zeros(problem.length), labels - value(start) @ outer])
     coarse, spent, _ = _march(problem, first, times, COARSE * tolerance, budget // 2, problem.residual, None)
-    fine, used, last = _march(problem, first, times[: len(coarse)], tolerance, budget - spent, problem.observe, progress)
+    fine, used, last = _march(
+        problem, first, times[: len(coarse)], tolerance, budget - spent, problem.observe, progress
+    )
     reached = min(len(fine), len(coarse))
     if reached < 2 and len(times) > 1:
         raise FlowStalled(
@@ -174,7 +176,9 @@ def _march(
         while len(seen) < len(times) and solver.status == "running" and solver.nfev <= budget:
             solver.step()
             if not np.all(np.isfinite(solver.y)):
-                raise FlowStalled(f"the flow is not finite beyond t = {solver.t_old:.3g}: scale the data or the weights down")
+                raise FlowStalled(
+                    f"the flow is not finite beyond t = {solver.t_old:.3g}: scale the data or the weights down"
+                )
             solver.atol = _weights(problem, solver.y, top, tolerance)
             # saved times inside the step come from the method's own interpolant, of order 7
             inside = solver.dense_output() if times[len(seen)] <= solver.t else None
@@ -257,7 +261,9 @@ def _change(grams: Array, jump: Array, problem: _Problem, slope: float) -> Array
     change = np.abs(np.linalg.eigvalsh(grams - grams[0])).max(axis=1)
     lower = np.maximum.accumulate(change)
     largest = problem.inner * slope * np.linalg.norm(problem.factor, 2) * np.sqrt(np.sum(problem.outer**2))
-    upper = np.maximum.accumulate(np.maximum(change, np.roll(change, 1) * (np.arange(len(change)) > 0)) + 2 * largest * jump + jump**2)
+    upper = np.maximum.accumulate(
+        np.maximum(change, np.roll(change, 1) * (np.arange(len(change)) > 0)) + 2 * largest * jump + jump**2
+    )
     return np.column_stack([lower, upper])
 
 

@@ -45,5 +45,7 @@ def draws_to_confirm(probability: float, level: float) -> int:
     if probability <= 0:
         return 1
     if probability >= 1:
-        raise ValueError("no number of draws shows that something is certain: state it with probability 1 on each instance")
+        raise ValueError(
+            "no number of draws shows that something is certain: state it with probability 1 on each instance"
+        )
     return max(1, math.ceil(math.log(level) / math.log(probability) + 1e-9))

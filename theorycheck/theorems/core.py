@@ -104,7 +104,14 @@ _SHOW = (
 )
 
 
-def _card(label: str, title: str, place: str, claims: tuple[Claim, ...], sabotages: tuple[Claim, ...], assumptions: tuple[Assumption, ...] = ()) -> Theorem:
+def _card(
+    label: str,
+    title: str,
+    place: str,
+    claims: tuple[Claim, ...],
+    sabotages: tuple[Claim, ...],
+    assumptions: tuple[Assumption, ...] = (),
+) -> Theorem:
     symbols = {symbol for part in (*claims, *sabotages, *assumptions) for symbol in part.bound.symbols}
     return Theorem(
         label=f"core.{label}",

@@ -17,7 +17,15 @@ PAPER = Paper(
         PaperClaim(
             "global convergence, flow",
             "for large networks, with high probability, gradient flow converges to a global minimum",
-            ("caron2023.r0", "caron2023.r0_smooth", "caron2023.r1", "caron2023.r1_log", "caron2023.r2", "caron2023.r2_data", "caron2023.kappa"),
+            (
+                "caron2023.r0",
+                "caron2023.r0_smooth",
+                "caron2023.r1",
+                "caron2023.r1_log",
+                "caron2023.r2",
+                "caron2023.r2_data",
+                "caron2023.kappa",
+            ),
         ),
         PaperClaim("global convergence, descent", "the same for gradient descent", ()),
         PaperClaim(

@@ -91,7 +91,9 @@ def _heavy_flips(run: Run) -> Measured:
 
 
 def _fourth(run: Run) -> Measured:
-    return measure.rounded(float(np.sum(np.linalg.norm(run.instance.inputs, axis=1) ** 4)), 2 * run.instance.n + run.instance.d)
+    return measure.rounded(
+        float(np.sum(np.linalg.norm(run.instance.inputs, axis=1) ** 4)), 2 * run.instance.n + run.instance.d
+    )
 
 
 _SHARED = (
@@ -123,7 +125,11 @@ _GIVEN = ("gamma positive", "theta in (0, 1)", "uniform Gram definite", "test")
 _ASSUMED = (
     s.GAMMA,
     Assumption("theta in (0, 1)", "theta leaves something to either side", Bound(theta, sp.S.One, strict=True)),
-    Assumption("uniform Gram definite", "kappa_hat is positive, not merely a positive float", Bound(sp.S.Zero, kappa_hat, strict=True)),
+    Assumption(
+        "uniform Gram definite",
+        "kappa_hat is positive, not merely a positive float",
+        Bound(sp.S.Zero, kappa_hat, strict=True),
+    ),
 )
 TEST_RIGHT = (1 - theta) ** 2 * kappa_hat
 #: T = (M^2/(m d^2)) sum |x_i|^4 sum_j rho_j^2 with rho_j = REACH sqrt(lambda_j)
@@ -143,10 +149,28 @@ def _claims(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
 def _sabotages(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
     untested = tuple(name for name in given if name != "test")
     return (
-        Claim("a: gamma dropped", "the whole Gram is as stable as its uniform part", Bound(kappa_hat, s.least), given, falsifies="a"),
-        Claim("b: rate of the uniform Gram", "nothing is lost to movement or scale", Bound(4 * kappa_hat, s.rate), given, falsifies="b"),
+        Claim(
+            "a: gamma dropped",
+            "the whole Gram is as stable as its uniform part",
+            Bound(kappa_hat, s.least),
+            given,
+            falsifies="a",
+        ),
+        Claim(
+            "b: rate of the uniform Gram",
+            "nothing is lost to movement or scale",
+            Bound(4 * kappa_hat, s.rate),
+            given,
+            falsifies="b",
+        ),
         Claim("b: test dropped", "any network converges", Bound(2 * MU, s.rate), untested, falsifies="b"),
-        Claim("c: a tenth of the movement", "", Bound(moved_within, REACH / 10 * (1 - sp.exp(-MU * time))), given, falsifies="c"),
+        Claim(
+            "c: a tenth of the movement",
+            "",
+            Bound(moved_within, REACH / 10 * (1 - sp.exp(-MU * time))),
+            given,
+            falsifies="c",
+        ),
         Claim("d: first order only", "a change quadratic in b", Bound(s.change, spread**2), given, falsifies="d"),
     )
 
@@ -191,7 +215,9 @@ def _build(flags: dict[str, Any]) -> Instance:
     return _with_theta(instance, flags["theta"] or best_theta(instance))
 
 
-def _hard(plan: InputPlan, labels: LabelPlan, width: int, gamma: float, size: int, theta: float, seed: int, name: str) -> Instance:
+def _hard(
+    plan: InputPlan, labels: LabelPlan, width: int, gamma: float, size: int, theta: float, seed: int, name: str
+) -> Instance:
     inputs, own, about = s.adversarial(plan, labels, name)
     instance = s.drawn(inputs, own, width=width, gamma=gamma, alpha=0.5, activation=name, seed=seed, description=about)
     with np.errstate(all="ignore"):

@@ -17,7 +17,20 @@ from theorycheck.flow import follow
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
 from theorycheck.theorems.caron2023 import setting as s
-from theorycheck.theorems.caron2023.setting import C, FLOOR, d, delta, gamma, kappa, label_norm, m, mean_norm, n, s_X, trace_sigma
+from theorycheck.theorems.caron2023.setting import (
+    FLOOR,
+    C,
+    d,
+    delta,
+    gamma,
+    kappa,
+    label_norm,
+    m,
+    mean_norm,
+    n,
+    s_X,
+    trace_sigma,
+)
 
 _GIVEN = ("nonzero inputs", "unit ball", "not parallel", "gamma positive", "delta below 1", "width")
 
@@ -40,7 +53,9 @@ def _claims(reach: sp.Expr, spread: sp.Expr | None) -> tuple[Claim, ...]:
     ]
     if spread is not None:
         bound = spread + 2 * sp.sqrt(spread * n / d)
-        claims.append(Claim("d", "the tangent Gram changes by at most b + 2 sqrt(b n/d)", Bound(s.change, bound), _GIVEN, chance))
+        claims.append(
+            Claim("d", "the tangent Gram changes by at most b + 2 sqrt(b n/d)", Bound(s.change, bound), _GIVEN, chance)
+        )
     return tuple(claims)
 
 
@@ -62,8 +77,6 @@ _FLAGS = ("n", "d", "m", "gamma", "alpha", "delta")
 _EXAMPLE = s.example(lambda flags: s.build(flags, WIDTH, _QUANTITIES), *_FLAGS)
 
 
-
-
 def _at_own_width(label: float, delta: float, seed: int, example: Callable[..., Instance]) -> Instance:
     """One input of norm 1: the only size at which the theorem's own width can be simulated."""
     return example(n=1, d=1, m=0, delta=delta, label=label, data="orthogonal", seed=seed)
@@ -71,7 +84,9 @@ def _at_own_width(label: float, delta: float, seed: int, example: Callable[..., 
 
 def _hard(plan: InputPlan, label_plan: LabelPlan, width: int, gamma: float, delta: float, seed: int) -> Instance:
     inputs, labels, about = s.adversarial(plan, label_plan, "relu")
-    return s.drawn(inputs, labels, width=width, gamma=gamma, alpha=0.5, seed=seed, parameters={"delta": delta}, description=about)
+    return s.drawn(
+        inputs, labels, width=width, gamma=gamma, alpha=0.5, seed=seed, parameters={"delta": delta}, description=about
+    )
 
 
 def _small(seeds: SearchStrategy[int]) -> SearchStrategy[Instance]:
@@ -88,23 +103,27 @@ def _small(seeds: SearchStrategy[int]) -> SearchStrategy[Instance]:
 
 def _instances() -> SearchStrategy[Instance]:
     seeds = st.integers(0, 10_000)
-    wide = st.builds(
-        lambda label, seed: _at_own_width(label, 0.99, seed, _EXAMPLE), st.sampled_from([0.1, 0.2]), seeds
-    )
+    wide = st.builds(lambda label, seed: _at_own_width(label, 0.99, seed, _EXAMPLE), st.sampled_from([0.1, 0.2]), seeds)
     return st.one_of(wide, _small(seeds))
 
 
 R1 = Theorem(
     label="caron2023.r1",
     title="Global convergence of gradient flow for ReLU networks with uneven node scales",
-    reference=Reference("caron2023", "Theorem R1, section 3.3; proof in section 4", "derived here; not quoted from the paper"),
+    reference=Reference(
+        "caron2023", "Theorem R1, section 3.3; proof in section 4", "derived here; not quoted from the paper"
+    ),
     standing=Standing.DERIVED,
     notation=s.NOTATION,
     quantities=_QUANTITIES,
     assumptions=(
-        s.NONZERO, s.UNIT_BALL, s.NOT_PARALLEL, s.GAMMA, s.DELTA,
+        s.NONZERO,
+        s.UNIT_BALL,
+        s.NOT_PARALLEL,
+        s.GAMMA,
+        s.DELTA,
         Assumption("width", "the network is wide enough", Bound(WIDTH, m)),
-    ),  # fmt: skip
+    ),
     claims=_claims(REACH, SPREAD),
     derivations=(),
     order=("data", "labels", "weights"),
@@ -112,10 +131,28 @@ R1 = Theorem(
     instances=_instances,
     simulate=follow,
     sabotages=(
-        Claim("a: eight times the floor", "with probability 99 %", Bound(8 * FLOOR, s.least), _GIVEN, _HIGH, falsifies="a"),
-        Claim("b: eight times the rate", "with probability 99 %", Bound(16 * FLOOR, s.rate), _GIVEN, _HIGH, falsifies="b"),
-        Claim("c: width counted twice", "the movement is of order 1/m", Bound(s.moved, REACH / m), _GIVEN, _HIGH, falsifies="c"),
-        Claim("d: width counted twice", "the change is of order 1/m", Bound(s.change, SPREAD / m), _GIVEN, _HIGH, falsifies="d"),
+        Claim(
+            "a: eight times the floor", "with probability 99 %", Bound(8 * FLOOR, s.least), _GIVEN, _HIGH, falsifies="a"
+        ),
+        Claim(
+            "b: eight times the rate", "with probability 99 %", Bound(16 * FLOOR, s.rate), _GIVEN, _HIGH, falsifies="b"
+        ),
+        Claim(
+            "c: width counted twice",
+            "the movement is of order 1/m",
+            Bound(s.moved, REACH / m),
+            _GIVEN,
+            _HIGH,
+            falsifies="c",
+        ),
+        Claim(
+            "d: width counted twice",
+            "the change is of order 1/m",
+            Bound(s.change, SPREAD / m),
+            _GIVEN,
+            _HIGH,
+            falsifies="d",
+        ),
     ),
     showcase=(
         {"n": 1, "d": 1, "m": 0, "delta": 0.99, "label": 0.1, "data": "orthogonal"},
@@ -159,14 +196,20 @@ def _instances_log() -> SearchStrategy[Instance]:
 R1_LOG = Theorem(
     label="caron2023.r1_log",
     title="Global convergence of gradient flow for ReLU networks, with log(1/delta) in the width",
-    reference=Reference("caron2023", "Theorem R1', section 3.3; proof in section 4", "derived here; not quoted from the paper"),
+    reference=Reference(
+        "caron2023", "Theorem R1', section 3.3; proof in section 4", "derived here; not quoted from the paper"
+    ),
     standing=Standing.DERIVED,
     notation=s.NOTATION,
     quantities=_QUANTITIES_LOG,
     assumptions=(
-        s.NONZERO, s.UNIT_BALL, s.NOT_PARALLEL, s.GAMMA, s.DELTA,
+        s.NONZERO,
+        s.UNIT_BALL,
+        s.NOT_PARALLEL,
+        s.GAMMA,
+        s.DELTA,
         Assumption("width", "the network is wide enough", Bound(WIDTH_LOG, m)),
-    ),  # fmt: skip
+    ),
     claims=_claims(REACH_LOG, None),
     derivations=(),
     order=("data", "labels", "weights"),
@@ -174,9 +217,20 @@ R1_LOG = Theorem(
     instances=_instances_log,
     simulate=follow,
     sabotages=(
-        Claim("a: eight times the floor", "nothing is lost", Bound(8 * FLOOR, s.least), _GIVEN, 1 - delta, falsifies="a"),
-        Claim("b: eight times the rate", "nothing is lost", Bound(16 * FLOOR, s.rate), _GIVEN, 1 - delta, falsifies="b"),
-        Claim("c: width counted twice", "the movement is of order 1/m", Bound(s.moved, REACH_LOG / m), _GIVEN, 1 - delta, falsifies="c"),
+        Claim(
+            "a: eight times the floor", "nothing is lost", Bound(8 * FLOOR, s.least), _GIVEN, 1 - delta, falsifies="a"
+        ),
+        Claim(
+            "b: eight times the rate", "nothing is lost", Bound(16 * FLOOR, s.rate), _GIVEN, 1 - delta, falsifies="b"
+        ),
+        Claim(
+            "c: width counted twice",
+            "the movement is of order 1/m",
+            Bound(s.moved, REACH_LOG / m),
+            _GIVEN,
+            1 - delta,
+            falsifies="c",
+        ),
     ),
     showcase=(
         {"n": 1, "d": 1, "m": 0, "delta": 0.3, "label": 0.3, "data": "orthogonal"},

@@ -18,7 +18,20 @@ from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
 from theorycheck.symbolic.activations import Z
 from theorycheck.theorems.caron2023 import setting as s
-from theorycheck.theorems.caron2023.setting import C, FLOOR, Lambda_2, d, delta, gamma, kappa, label_norm, m, n, s_X, trace_sigma
+from theorycheck.theorems.caron2023.setting import (
+    FLOOR,
+    C,
+    Lambda_2,
+    d,
+    delta,
+    gamma,
+    kappa,
+    label_norm,
+    m,
+    n,
+    s_X,
+    trace_sigma,
+)
 
 M = sp.Symbol("M", nonnegative=True)
 slope = sp.Symbol("sigma_1", nonnegative=True)
@@ -70,7 +83,16 @@ _DATA = (
     Quantity(trace_sigma, "tr Sigma, Sigma = E s(g) s(g)'", measure.output_variance),
 )  # fmt: skip
 
-_GIVEN = ("nonzero inputs", "unit ball", "not parallel", "gamma positive", "delta below 1", "analytic", "slope at most 1", "width")
+_GIVEN = (
+    "nonzero inputs",
+    "unit ball",
+    "not parallel",
+    "gamma positive",
+    "delta below 1",
+    "analytic",
+    "slope at most 1",
+    "width",
+)
 _ASSUMED = (
     s.NONZERO, s.UNIT_BALL, s.NOT_PARALLEL, s.GAMMA, s.DELTA,
     Assumption("analytic", "the activation is analytic and not affine", Bound(sp.S.One, analytic)),
@@ -107,7 +129,15 @@ def _hard(plan: InputPlan, labels: LabelPlan, width: int, gamma: float, delta: f
     inputs, own, about = s.adversarial(plan, labels, name)
     parameters = {"delta": delta}
     return s.drawn(
-        inputs, own, width=width, gamma=gamma, alpha=0.5, activation=name, seed=seed, parameters=parameters, description=about
+        inputs,
+        own,
+        width=width,
+        gamma=gamma,
+        alpha=0.5,
+        activation=name,
+        seed=seed,
+        parameters=parameters,
+        description=about,
     )
 
 
@@ -136,11 +166,15 @@ def _instances() -> SearchStrategy[Instance]:
     return st.one_of(own, hard)
 
 
-def _card(label: str, title: str, width: sp.Expr, quantities: tuple[Quantity, ...], showcase: tuple[dict[str, object], ...]) -> Theorem:
+def _card(
+    label: str, title: str, width: sp.Expr, quantities: tuple[Quantity, ...], showcase: tuple[dict[str, object], ...]
+) -> Theorem:
     return Theorem(
         label=label,
         title=title,
-        reference=Reference("caron2023", "Theorem R2, section 3.3; proof in section 4", "derived here; not quoted from the paper"),
+        reference=Reference(
+            "caron2023", "Theorem R2, section 3.3; proof in section 4", "derived here; not quoted from the paper"
+        ),
         standing=Standing.DERIVED,
         notation=s.NOTATION,
         quantities=quantities,

@@ -25,7 +25,7 @@ from theorycheck.flow import Run
 from theorycheck.grams import Array, dual_matrix, limit_gram
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
-from theorycheck.symbolic.activations import Z, Activation
+from theorycheck.symbolic.activations import Activation, Z
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import Lambda_2, d, gamma, kappa, m, n
 
@@ -57,7 +57,9 @@ def _draws(instance: Instance, nodes: int) -> Iterator[Array]:
 def _mean(samples: list[Array]) -> Measured:
     values = np.concatenate(samples)
     spread = float(np.std(values, ddof=1)) / np.sqrt(len(values))
-    return Measured(float(np.mean(values)), STANDARD_ERRORS * spread + 1e-12 * float(np.max(np.abs(values), initial=0.0)))
+    return Measured(
+        float(np.mean(values)), STANDARD_ERRORS * spread + 1e-12 * float(np.max(np.abs(values), initial=0.0))
+    )
 
 
 def _product(instance: Instance) -> Array:
@@ -106,7 +108,9 @@ def _limit(instance: Instance) -> tuple[Measured, Measured]:
     mean = limit_gram(instance.activation, instance.inputs, instance.inner).matrix
     product, distances, least = _product(instance), [], []
     for slopes in _draws(instance, nodes):
-        finite = product * ((slopes[:, :, : instance.m] * instance.scales) @ np.swapaxes(slopes[:, :, : instance.m], 1, 2))
+        finite = product * (
+            (slopes[:, :, : instance.m] * instance.scales) @ np.swapaxes(slopes[:, :, : instance.m], 1, 2)
+        )
         uneven = product * ((slopes * ideal) @ np.swapaxes(slopes, 1, 2))
         limit = even * mean + (1 - even) * (uneven + left * mean)
         distances.append(np.sqrt(np.sum((finite - limit) ** 2, axis=(1, 2))))
@@ -131,7 +135,10 @@ _QUANTITIES = (
     Quantity(epsilon, "resolution of the comparison of means", measure.parameter("resolution")),
     Quantity(C_0, "sum_ik (x_i.x_k/d)^2 Var(s'(g_i) s'(g_k))", _variance_constant),
 )  # fmt: skip
-_VARIANCE = (*_QUANTITIES, Quantity(deviation, "E |Theta_m - Theta*|_F^2 at time 0", lambda run: _deviation(run.instance)))
+_VARIANCE = (
+    *_QUANTITIES,
+    Quantity(deviation, "E |Theta_m - Theta*|_F^2 at time 0", lambda run: _deviation(run.instance)),
+)
 _COUPLING = (
     *_QUANTITIES,
     Quantity(coupling, "E |Theta_m - Theta_infinity|_F at time 0, same nodes", lambda run: _limit(run.instance)[0]),
@@ -154,7 +161,15 @@ def _hard(plan: InputPlan, width: int, gamma: float, alpha: float, seed: int, na
     inputs, labels, about = s.adversarial(plan, s.LabelPlan("zero", 0, 0), name)
     parameters = {"resolution": 0.25}
     return s.drawn(
-        inputs, labels, width=width, gamma=gamma, alpha=alpha, activation=name, seed=seed, parameters=parameters, description=about
+        inputs,
+        labels,
+        width=width,
+        gamma=gamma,
+        alpha=alpha,
+        activation=name,
+        seed=seed,
+        parameters=parameters,
+        description=about,
     )
 
 

@@ -81,7 +81,9 @@ PATH = (RATE, LEAST, MOVED, CHANGE)
 
 NONZERO = Assumption("nonzero inputs", "no input is zero", Bound(sp.S.Zero, least_norm, strict=True))
 UNIT_BALL = Assumption("unit ball", "every input has norm at most 1", Bound(largest_norm, sp.S.One))
-NOT_PARALLEL = Assumption("not parallel", "no two inputs lie on one line through 0", Bound(sp.S.Zero, sine, strict=True))
+NOT_PARALLEL = Assumption(
+    "not parallel", "no two inputs lie on one line through 0", Bound(sp.S.Zero, sine, strict=True)
+)
 GAMMA = Assumption("gamma positive", "some of the node scale is spread evenly", Bound(sp.S.Zero, gamma, strict=True))
 DELTA = Assumption("delta below 1", "the probability of success is positive", Bound(delta, sp.S.One, strict=True))
 
@@ -127,7 +129,9 @@ FLAGS: Mapping[str, tuple[Any, Any]] = {
     "activation": (Annotated[str, "a name (tanh, softplus, ...) or an expression of z"], "tanh"),
     "label": (Annotated[float, "synthetic labels are uniform in [-label, label]"], 1.0),
     "data": (
-        Annotated[str, "sphere, gaussian or orthogonal; a bundled set (diabetes, wine, ...); a .csv, .npy or .npz file"],
+        Annotated[
+            str, "sphere, gaussian or orthogonal; a bundled set (diabetes, wine, ...); a .csv, .npy or .npz file"
+        ],
         "sphere",
     ),
     "rows": (Annotated[int, "rows of a data set to use; 0 for all"], 0),
@@ -280,7 +284,9 @@ def build(flags: dict[str, Any], asks: sp.Expr, quantities: tuple[Quantity, ...]
     width = int(flags["m"])
     if width == 0:
         probe = Run(drawn(inputs, labels, width=1, **common))
-        values = {part.symbol: float(part.measure(probe).value) for part in quantities if part.symbol in asks.free_symbols}
+        values = {
+            part.symbol: float(part.measure(probe).value) for part in quantities if part.symbol in asks.free_symbols
+        }
         needed = ends(enclose(asks, values))[1]
         if not needed <= WIDEST:
             raise BadInput(
@@ -294,7 +300,7 @@ def build(flags: dict[str, Any], asks: sp.Expr, quantities: tuple[Quantity, ...]
 def adversarial(plan: InputPlan, label_plan: LabelPlan, activation: str) -> tuple[Array, Array, dict[str, Any]]:
     """Build hard inputs, and labels that look at the data and the limit Gram but not at the weights."""
     inputs = build_inputs(plan)
-    with np.errstate(all="ignore"):
-        gram = limit_gram(read_activation(activation), inputs, inputs.shape[1] ** -0.5).matrix
+    # the Gram of the directions: that of huge or tiny inputs would leave the doubles
+    gram = limit_gram(read_activation(activation), inputs / (np.max(np.abs(inputs)) or 1.0), inputs.shape[1] ** -0.5).matrix
     labels = build_labels(label_plan, inputs, gram)
     return inputs, labels, {"data": plan.kind, "inputs": vars(plan).copy(), "labels": vars(label_plan).copy()}
