@@ -207,6 +207,13 @@ def test_starts_at_the_kink(leak):
     assert np.array_equal(run.final_weights[4], [0, 0])
 
 
+def test_nothing_moves_where_nothing_is_missing():
+    run = follow_relu([[1.0], [-2.0]], [0.0, 0.0], [[0.0], [0.0]], [1.0, -1.0], inner=1.0, times=[0.0, 5.0], leak=0.5, budget=10)
+    assert run.events == 0
+    assert np.all(run.residual == 0)
+    assert np.all(run.log_loss == -np.inf)
+
+
 def test_all_weights_zero_leaves_if_it_can():
     run = follow_relu([[1.0]], [1.0], [[0.0]], [1.0], inner=1.0, times=[0.0, 2.0])
     assert run.residual[1, 0] == pytest.approx(np.exp(-2.0), rel=1e-13)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,45 +51,61 @@ def width() -> int:
     return Console().width
 
 
-@contextmanager
-def json_target(target: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Yield a function that writes a document to ``target``; refuse an unwritable one at once.
+def json_writer(target: str | None) -> Callable[[dict[str, Any]], None]:
+    """Return a function that writes a document to ``target``; refuse an unwritable one at once.
 
     The text goes to a new file beside the target and takes its place in one step, so a run
     that fails or is interrupted leaves what was there before.
     """
-    if target is None or target == "-":
-        yield lambda document: say_text(_dumps(document)) if target else None
-        return
-    path = Path(target)
+    if target is None:
+        return lambda document: None
+    if target == "-":
+        return lambda document: say_text(_dumps(document))
+    path = _writable(target)
+    return lambda document: _write(document, path)
+
+
+def _writable(target: str) -> Path:
+    """Return the file behind ``target`` after writing an empty draft beside it and taking it away."""
     try:
-        # a link is followed, so that it is the file behind it that is replaced
-        path = path.resolve()
-        device = path.exists() and not stat.S_ISREG(path.stat().st_mode)
+        path = Path(target).resolve()
         if path.is_dir():
             raise IsADirectoryError(0, "it is a directory")
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(0, "it is read-only")
-        draft = path if device else path.with_name(f".{path.name}.{os.getpid()}.part")
-        # "a" opens a device without emptying anything; the draft must be new
-        draft.open("a" if device else "x").close()
+        if _is_file(path):
+            _draft(path).open("x").close()
+            _draft(path).unlink()
     except (OSError, ValueError, RuntimeError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         raise UsageError(f"--json {target!r} cannot be written ({why}): name a file in a folder that can") from None
+    return path
+
+
+def _is_file(path: Path) -> bool:
+    """Whether the path is a plain file, or will be one; a device such as /dev/null must not be replaced."""
+    return not path.exists() or stat.S_ISREG(path.stat().st_mode)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _write(document: dict[str, Any], path: Path) -> None:
+    text = _dumps(document) + "\n"
+    if not _is_file(path):
+        path.write_text(text, encoding="utf-8")
+        return
+    draft = _draft(path)
     try:
-        yield lambda document: _write(document, draft, path)
-    finally:
-        if not device:
-            with suppress(FileNotFoundError):
-                draft.unlink()
-
-
-def _write(document: dict[str, Any], draft: Path, path: Path) -> None:
-    draft.write_text(_dumps(document) + "\n", encoding="utf-8")
-    if draft != path:
+        draft.write_text(text, encoding="utf-8")
         if path.exists():
             draft.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(draft, path)
+    except OSError as problem:
+        raise UsageError(f"--json {str(path)!r} could not be written ({problem.strerror}): make room for it") from None
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _dumps(document: dict[str, Any]) -> str:

@@ -51,13 +51,13 @@ def list_cards(*, markdown: Annotated[bool, Parameter(negative=())] = False, jso
         Print the table that README carries.
     """
     from theorycheck import theorems
-    from theorycheck._cli_output import json_target, say, say_text
+    from theorycheck._cli_output import json_writer, say, say_text
     from theorycheck.report_json import list_document
     from theorycheck.report_list import card_table, card_table_markdown
 
-    with json_target(json) as write:
-        cards, papers = theorems.cards(), theorems.papers()
-        write(list_document(cards, papers))
+    write = json_writer(json)
+    cards, papers = theorems.cards(), theorems.papers()
+    write(list_document(cards, papers))
     if markdown and json != "-":
         say_text(card_table_markdown(cards, papers))
     elif json != "-":
@@ -76,15 +76,14 @@ def show(card: str, /, *, format: Literal["text", "markdown", "latex"] = "text",
         How to write it.
     """
     from theorycheck import report, theorems
-    from theorycheck._cli_output import has_unicode, json_target, say_text, width
+    from theorycheck._cli_output import has_unicode, json_writer, say_text, width
     from theorycheck.report_json import show_document
 
     papers = theorems.papers()
     chosen = select(theorems.cards(), card)
     if chosen[0].label != card:
         raise UsageError(f"{card!r} is a paper: name one of its cards, {', '.join(one.label for one in chosen)}")
-    with json_target(json) as write:
-        write(show_document(chosen[0], papers))
+    json_writer(json)(show_document(chosen[0], papers))
     if json == "-":
         return 0
     if format == "text":
@@ -131,22 +130,24 @@ def _parse_check(chosen: Sequence[Theorem], tokens: Sequence[str]) -> tuple[Call
 
 def _check(theorems: Sequence[Theorem], draws: int | None, json: str | None, given: dict[str, Any]) -> int:
     from theorycheck._cli_check import plan, run
-    from theorycheck._cli_output import json_target, say, width
+    from theorycheck._cli_output import json_writer, say, width
     from theorycheck.report_json import check_document
     from theorycheck.report_table import notes, reasons, summary, verdict_tables
 
     if draws is not None and draws < 1:
         raise UsageError(f"--draws is {draws}: give a whole number of at least 1")
     started = time.perf_counter()
-    with json_target(json) as write:
-        jobs, without = plan(theorems, given)
-        reports, broken = run(jobs, draws)
-        seconds = time.perf_counter() - started
-        write(check_document(theorems, reports, broken=broken, notes=without, seconds=seconds))
+    write = json_writer(json)
+    jobs, without = plan(theorems, given)
+    reports, broken = run(jobs, draws)
+    seconds = time.perf_counter() - started
     if json != "-":
         lines = [f"broken: {item['theorem']} ({item['flags']}): {item['error']}" for item in broken]
-        lines += [*reasons(reports, theorems), *(f"note: {note}" for note in without), *notes(reports, theorems)]
+        lines += reasons(reports, theorems)
+        lines += [*(f"note: {note}" for note in without), *notes(reports, theorems)]
         say([*verdict_tables(reports, theorems, width()), "", *lines, summary(reports, len(broken), seconds)])
+    # last, so that a full disk does not cost the table
+    write(check_document(theorems, reports, broken=broken, notes=without, seconds=seconds))
     return 1 if broken or any(report.refuted for report in reports) else 0
 
 

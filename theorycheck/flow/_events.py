@@ -51,10 +51,10 @@ def move(segment: Segment, clocks: Array, stage: float, state: Array) -> None:
     speed = rate = bend = 0.0
     state[:] = 0.0
     state[2] = segment.integral
-    for l in range(size):
-        pace = segment.rates[l]
-        before = abs(segment.amplitude[l]) * np.exp(-pace * clocks[STAGE])
-        now = segment.amplitude[l] * np.exp(-pace * stage)
+    for wave in range(size):
+        pace = segment.rates[wave]
+        before = abs(segment.amplitude[wave]) * np.exp(-pace * clocks[STAGE])
+        now = segment.amplitude[wave] * np.exp(-pace * stage)
         one, two = grown(pace, step), grown(2 * pace, step)
         path_square += before * before * two
         path_sum += before * one
@@ -63,11 +63,11 @@ def move(segment: Segment, clocks: Array, stage: float, state: Array) -> None:
         speed += now * now
         rate += pace * pace * now * now
         bend += pace**4 * now * now
-        whole = segment.amplitude[l] * grown(pace, stage)
+        whole = segment.amplitude[wave] * grown(pace, stage)
         for i in range(size):
-            state[0, i] += segment.basis[i, l] * now
-            state[1, i] -= segment.basis[i, l] * pace * now
-            state[2, i] += segment.basis[i, l] * whole
+            state[0, i] += segment.basis[i, wave] * now
+            state[1, i] -= segment.basis[i, wave] * pace * now
+            state[2, i] += segment.basis[i, wave] * whole
     clocks[PATH] += min(path_sum, np.sqrt(step * path_square)) * (1 + 1e-12)
     clocks[TURN] += min(turn_sum, np.sqrt(step * turn_square)) * (1 + 1e-12)
     clocks[STAGE], clocks[SPEED], clocks[RATE], clocks[BEND] = stage, np.sqrt(speed), np.sqrt(rate), np.sqrt(bend)
@@ -98,10 +98,10 @@ def spectral_step(cross: Array, watched: Watched, slot: int, gate: int, kind: in
     modes = watched.modes[slot]
     out = np.empty(size)
     fall = bend = drop = 0.0
-    for l in range(size):
-        pace = segment.rates[l]
-        now = segment.amplitude[l] * np.exp(-pace * clocks[STAGE])
-        column = np.ascontiguousarray(segment.basis[:, l])
+    for wave in range(size):
+        pace = segment.rates[wave]
+        now = segment.amplitude[wave] * np.exp(-pace * clocks[STAGE])
+        column = np.ascontiguousarray(segment.basis[:, wave])
         force(cross, modes, leak, column, out)
         if kind == 0:
             share, scale = 0.0, 0.0
@@ -131,63 +131,71 @@ def spectral_step(cross: Array, watched: Watched, slot: int, gate: int, kind: in
 
 
 @njit(cache=True, error_model="numpy")
-def look(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, segment: Segment, clocks: Array, state: Array, left: float) -> bool:
-    """Look at one neuron now: return whether it has an event, else write when to look again.
+def measure(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, time: float, clocks: Array, state: Array, slack: Array, slope: Array) -> bool:
+    """Write all watched functions of one neuron and their derivatives into ``slack, slope`` (3, n); is there an event?
 
-    ``reach`` (n,) is ``|x_i| |X|``, so that ``|gain| reach_i P`` bounds how far gate ``i`` has moved; the height at which
-    a gate counts as crossed lies that far times rounding beyond the kink, so that leaving it is never seen as arriving.
+    Rows: the distance of a gate's height from its kink, and that of a sliding force from either end of its interval.
+    Thresholds lie beyond zero by a margin of rounding, so that leaving is never seen as arriving. ``reach`` (n,) is
+    ``|x_i| |X|``, so that ``|gain| reach_i P`` bounds how far a gate has moved.
     """
     size = cross.shape[0]
-    modes = watched.modes[slot]
-    gain = watched.gain[slot]
+    modes, gain = watched.modes[slot], watched.gain[slot]
     work = np.empty((3, size))
     force(cross, modes, leak, state[2] - watched.mark[slot], work[0])
     force(cross, modes, leak, state[0], work[1])
     force(cross, modes, leak, state[1], work[2])
-    time = segment.start + clocks[STAGE]
-    slack = np.full((3, size), np.inf)
-    slope = np.zeros((3, size))
-    steps = np.full((3, size), np.inf)
-    path_key = turn_key = time_key = np.inf
     pull = -1.0 if gain > 0.0 else 1.0
     for i in range(size):
-        if modes[i] != SLIDE:
-            if watched.lever[slot, i] <= 0.0:
-                continue
+        if modes[i] != SLIDE and watched.lever[slot, i] > 0.0:
             height, pace, moved = watched.height[slot, i], 0.0, 0.0
             for k in range(size):
                 moved += cross[i, k] * work[0, k]
                 pace += cross[i, k] * work[1, k]
             side = 1.0 if modes[i] == ON else -1.0
             margin = 16 * EPS * (abs(height) + abs(gain) * reach[i] * clocks[PATH])
-            slack[0, i] = side * (height + gain * moved) + margin
-            slope[0, i] = side * gain * pace
-            if slack[0, i] <= 0.5 * margin:
+            slack[0, i], slope[0, i] = side * (height + gain * moved) + margin, side * gain * pace
+            if slack[0, i] < 0.5 * margin:
                 return True
-            lever = watched.lever[slot, i]
-            first, second = ratio(slack[0, i], lever * clocks[SPEED]), parabola(slack[0, i], slope[0, i], lever * clocks[RATE])
-            steps[0, i] = max(first, second)
-            if first >= second or second > 1e300:
-                path_key = min(path_key, clocks[PATH] + slack[0, i] / lever)
+        for kind in range(1, 3):
+            lever = watched.lever[slot, i] if kind == 1 else watched.twin[slot, i]
+            if modes[i] == SLIDE and lever > 0.0:
+                value = work[1, i] - leak * state[0, i] if kind == 1 else state[0, i] - work[1, i]
+                change = work[2, i] - leak * state[1, i] if kind == 1 else state[1, i] - work[2, i]
+                margin = LEAVE * (1.0 + lever) * clocks[SPEED] + 8 * EPS * time * lever * clocks[RATE]
+                slack[kind, i], slope[kind, i] = pull * value + margin, pull * change
+                if slack[kind, i] < 0.5 * margin:
+                    return True
+    return False
+
+
+@njit(cache=True, error_model="numpy")
+def look(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, segment: Segment, clocks: Array, state: Array, left: float) -> bool:
+    """Look at one neuron now: return whether it has an event, else write when to look again."""
+    size = cross.shape[0]
+    time = segment.start + clocks[STAGE]
+    slack, slope, steps = np.full((3, size), np.inf), np.zeros((3, size)), np.full((3, size), np.inf)
+    if measure(cross, reach, watched, slot, leak, time, clocks, state, slack, slope):
+        return True
+    path_key = turn_key = time_key = np.inf
+    for kind in range(3):
+        for i in range(size):
+            if slack[kind, i] == np.inf:
+                continue
+            lever = watched.twin[slot, i] if kind == 2 else watched.lever[slot, i]
+            pace, bend = (clocks[SPEED], clocks[RATE]) if kind == 0 else (clocks[RATE], clocks[BEND])
+            first, second = ratio(slack[kind, i], lever * pace), parabola(slack[kind, i], slope[kind, i], lever * bend)
+            steps[kind, i] = max(first, second)
+            if kind > 0:
+                turn_key = min(turn_key, clocks[TURN] + slack[kind, i] / lever)
+            elif first >= second or second > 1e300:
+                path_key = min(path_key, clocks[PATH] + slack[kind, i] / lever)
             else:
                 # until Q has grown by so much, z' falls by at most lever times that, whatever happens elsewhere
                 turn_key = min(turn_key, clocks[TURN] + clocks[RATE] * second)
-                time_key = min(time_key, time + ratio(slack[0, i], lever * clocks[RATE] * second - slope[0, i]))
-            continue
-        for kind in range(1, 3):
-            lever = watched.lever[slot, i] if kind == 1 else watched.twin[slot, i]
-            if lever <= 0.0:
-                continue
-            value = work[1, i] - leak * state[0, i] if kind == 1 else state[0, i] - work[1, i]
-            change = work[2, i] - leak * state[1, i] if kind == 1 else state[1, i] - work[2, i]
-            margin = LEAVE * (1.0 + lever) * clocks[SPEED] + 8 * EPS * time * lever * clocks[RATE]
-            slack[kind, i], slope[kind, i] = pull * value + margin, pull * change
-            if slack[kind, i] <= 0.5 * margin:
-                return True
-            turn_key = min(turn_key, clocks[TURN] + slack[kind, i] / lever)
-            steps[kind, i] = max(ratio(slack[kind, i], lever * clocks[RATE]), parabola(slack[kind, i], slope[kind, i], lever * clocks[BEND]))
+                time_key = min(time_key, time + ratio(slack[kind, i], lever * clocks[RATE] * second - slope[kind, i]))
     watched.path_key[slot], watched.turn_key[slot], watched.time_key[slot], watched.stage_key[slot] = path_key, turn_key, time_key, np.inf
     if watched.looked[slot] == segment.number:
+        pull = -1.0 if watched.gain[slot] > 0.0 else 1.0
         watched.stage_key[slot] = local_stage(cross, watched, slot, leak, pull, segment, clocks, slack, slope, steps, left)
     watched.looked[slot] = segment.number
     return False

@@ -23,7 +23,7 @@ LEAVE, ADMIT = 1e-13, 2e-14
 class Watched(NamedTuple):
     """The ``q`` neurons that may meet a kink; every array is updated in place. Anchors are at a neuron's last event."""
 
-    index: NDArray[np.int64]  # (q,) which neuron
+    neuron: NDArray[np.int64]  # (q,) which neuron
     gain: Array  # (q,) inner^2 outer
     height: Array  # (q, n) inner w.x at the anchor
     impulse: Array  # (q, n) integral of the forces up to the anchor
@@ -148,16 +148,20 @@ def set_levers(cross: Array, watched: Watched, first: int, last: int, leak: floa
         modes, lever, twin = watched.modes[slot], watched.lever[slot], watched.twin[slot]
         lever[:] = 0.0
         twin[:] = 0.0
-        for l in range(size):
-            unit[l] = 1.0
+        for wave in range(size):
+            unit[wave] = 1.0
             force(cross, modes, leak, unit, out)
-            unit[l] = 0.0
+            unit[wave] = 0.0
             for i in range(size):
                 if modes[i] == SLIDE:
-                    lever[i] += (out[i] - (leak if i == l else 0.0)) ** 2
-                    twin[i] += ((1.0 if i == l else 0.0) - out[i]) ** 2
+                    lever[i] += (out[i] - (leak if i == wave else 0.0)) ** 2
+                    twin[i] += ((1.0 if i == wave else 0.0) - out[i]) ** 2
                 else:
-                    lever[i] += (watched.gain[slot] * np.dot(cross[i], out)) ** 2
+                    total = 0.0
+                    for k in range(size):
+                        if out[k] != 0.0:
+                            total += cross[i, k] * out[k]
+                    lever[i] += (watched.gain[slot] * total) ** 2
         for i in range(size):
             lever[i] = np.sqrt(lever[i]) * (1 + 1e-12)
             twin[i] = np.sqrt(twin[i]) * (1 + 1e-12)
@@ -169,7 +173,7 @@ def sum_parts(cross: Array, watched: Watched, leak: float, inner: float, outer: 
     total = np.zeros((4, cross.shape[0], cross.shape[0]))
     one = np.empty_like(total)
     for slot in range(watched.gain.size):
-        parts_of(cross, watched.modes[slot], leak, inner, outer[watched.index[slot]], one)
+        parts_of(cross, watched.modes[slot], leak, inner, outer[watched.neuron[slot]], one)
         total += one
     return total
 
@@ -187,7 +191,7 @@ def sliding_gram(cross: Array, watched: Watched, slots: NDArray[np.int64], leak:
                 slope[i] = min(max(share, leak), 1.0)
             else:
                 slope[i] = 1.0 if watched.modes[slot, i] == ON else leak
-        weight = outer[watched.index[slot]] ** 2
+        weight = outer[watched.neuron[slot]] ** 2
         for i in range(size):
             for k in range(size):
                 total[i, k] += weight * slope[i] * slope[k]

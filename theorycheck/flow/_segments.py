@@ -139,7 +139,7 @@ def add_watched(problem: Problem, flow: Flow, index: NDArray[np.int64]) -> None:
         modes[slot] = choices[key]
         flow.slides += int(np.sum(modes[slot] == SLIDE))
     set_levers(problem.cross, fresh, 0, q, problem.leak)
-    flow.watched = Watched(*(np.concatenate(pair) for pair in zip(flow.watched, fresh, strict=True)))
+    flow.watched = Watched(*(np.concatenate([old, new]) for old, new in zip(flow.watched, fresh, strict=True)))
     flow.known[index] = True
 
 
@@ -201,7 +201,7 @@ def meet(problem: Problem, flow: Flow, slot: int) -> None:
     """Let one neuron go through its event: anchor it, settle its touching gates, update the sums, open a segment."""
     watched, cross = flow.watched, problem.cross
     modes, residual = watched.modes[slot], flow.state[0]
-    outer = float(problem.outer[watched.index[slot]])
+    outer = float(problem.outer[watched.neuron[slot]])
     moved = np.empty(len(residual))
     force(cross, modes, problem.leak, flow.state[2] - watched.mark[slot], moved)
     margin = 32 * EPS * (np.abs(watched.height[slot]) + abs(watched.gain[slot]) * problem.reach * flow.clocks[PATH])

@@ -8,6 +8,7 @@ Only neurons that can meet a kink are watched; the others are known through thei
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,7 +94,7 @@ def _problem(inputs: ArrayLike, labels: ArrayLike, weights: ArrayLike, outer: Ar
 
 
 
-def _snapshot(problem: Problem, flow: Flow) -> dict[str, object]:
+def _snapshot(problem: Problem, flow: Flow) -> dict[str, Any]:
     """Return what is kept of one saved time, and start a new interval."""
     see_segment(problem, flow, actual=True)
     now = gram(problem, flow)
@@ -105,14 +106,14 @@ def _snapshot(problem: Problem, flow: Flow) -> dict[str, object]:
     kept = {
         "residual": flow.state[0].copy(), "error": error_now(flow), "gram": now, "least": tuple(flow.least),
         "change": tuple(flow.change), "far": far, "path": float(flow.clocks[PATH]),
-        "impulse": impulse, "index": flow.watched.index, "integral": flow.state[2].copy(),
+        "impulse": impulse, "index": flow.watched.neuron, "integral": flow.state[2].copy(),
     }  # fmt: skip
     # the next interval begins where this one ends
     flow.least = [max(float(flow.segment.rates[0]) - flow.rounding, 0.0), max(float(np.linalg.eigvalsh(now)[0]), 0.0)]
     return kept
 
 
-def _final_weights(problem: Problem, last: dict[str, Array]) -> Array:
+def _final_weights(problem: Problem, last: dict[str, Any]) -> Array:
     """Return the weights at the last saved time, shape (m, d)."""
     final = moved_weights(problem.inputs, problem.weights, problem.outer, problem.inner, problem.leak, last["integral"])
     index = last["index"]
@@ -120,7 +121,7 @@ def _final_weights(problem: Problem, last: dict[str, Array]) -> Array:
     return final
 
 
-def _assemble(problem: Problem, flow: Flow, saved: list[dict[str, object]], note: str) -> Trajectory:
+def _assemble(problem: Problem, flow: Flow, saved: list[dict[str, Any]], note: str) -> Trajectory:
     """Put the saved times together."""
     table = {key: np.array([kept[key] for kept in saved]) for key in ("residual", "error", "gram", "least", "change", "far", "path")}
     far, path = table["far"], np.diff(table["path"])

@@ -208,6 +208,8 @@ def _weights(problem: _Problem, state: Array, top: float, tolerance: float) -> A
 def _trajectory(problem: _Problem, seen: _Seen, slope: float, curvature: float, used: int, note: str) -> Trajectory:
     residual = np.array([part[0] for part in seen.fine])
     grams = np.array([part[1] for part in seen.fine])
+    if not np.all(np.isfinite(grams)):
+        raise FlowStalled("the tangent Gram is not finite: scale the inputs down")
     moved = np.maximum.accumulate([part[2] for part in seen.fine])
     size = np.linalg.norm(residual, axis=1)
     error = np.linalg.norm(residual - np.array(seen.coarse), axis=1) + 1e-14 * size

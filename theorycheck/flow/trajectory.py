@@ -28,7 +28,8 @@ class Trajectory:
     residual : (k, n)
         ``r = y - f`` at each saved time, in the labels' unit.
     residual_error : (k,)
-        Estimate of the absolute error of ``|r|``, in the labels' unit.
+        Estimate of the absolute error of ``|r|``, in the labels' unit. For ReLU: rounding, which decays with the slowest
+        rate; weights do not decay, so ``drift`` may exceed it once the residual is small.
     gram : (k, n, n)
         Tangent Gram at each saved time (one over time); ReLU: the true gates, sliding ones with their actual slope.
     least : (k, 2)

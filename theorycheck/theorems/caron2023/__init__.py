@@ -17,22 +17,10 @@ PAPER = Paper(
         PaperClaim(
             "global convergence, flow",
             "for large networks, with high probability, gradient flow converges to a global minimum",
-            (
-                "caron2023.r0",
-                "caron2023.r0_smooth",
-                "caron2023.r1",
-                "caron2023.r1_log",
-                "caron2023.r2",
-                "caron2023.r2_data",
-                "caron2023.kappa",
-            ),
+            tuple(card.label for card in (R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA)),
         ),
         PaperClaim("global convergence, descent", "the same for gradient descent", ()),
-        PaperClaim(
-            "feature learning",
-            "and can learn features, unlike the NTK parameterisation",
-            ("caron2023.r4_variance", "caron2023.r4_coupling"),
-        ),
+        PaperClaim("feature learning", "and can learn features, unlike the NTK parameterisation", ()),
         PaperClaim("pruning and transfer", "experiments show benefits for prunability and transfer learning", ()),
     ),
 )

@@ -209,7 +209,7 @@ def _build(flags: dict[str, Any]) -> Instance:
         raise BadInput(f"--theta must lie in (0, 1), or be 0 to search the best, not {flags['theta']:g}")
     if flags["m"] == 0:
         raise BadInput("--m must be at least 1: this theorem tests a given width instead of asking for one")
-    instance = s.build(flags, sp.S.One, ())
+    instance = s.build(flags, sp.S.One, ())  # without an activation flag: ReLU
     if flags["residual"]:
         instance = _near_output(instance, np.ones(instance.n), flags["residual"])
     return _with_theta(instance, flags["theta"] or best_theta(instance))
@@ -228,19 +228,34 @@ def _hard(
 
 
 def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
-    return st.builds(
+    """Hard data on small networks, and orthogonal data on networks wide enough for the test."""
+    hard = st.builds(
         _hard,
         input_plans(sizes=(1, 3), dimensions=(1, 4)),
         label_plans(),
         st.sampled_from([1, 8, 64, 512]),
         st.sampled_from([0.02, 0.3, 0.9, 1.0]),
-        st.integers(0, 6),
+        st.integers(-1, 6),
         st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.9]),
         st.integers(0, 10_000),
         st.sampled_from(names),
     )
+    wide = st.builds(
+        lambda n, gamma, residual, theta, seed, name: _build(
+            {**_DEFAULTS, "n": n, "d": n, "m": 2000, "gamma": gamma, "residual": residual, "theta": theta}
+            | {"data": "orthogonal", "seed": seed, "activation": name}
+        ),
+        st.sampled_from([1, 2]),
+        st.sampled_from([0.5, 1.0]),
+        st.sampled_from([0.01, 0.1, 0.3]),
+        st.sampled_from([0.0, 0.5]),
+        st.integers(0, 10_000),
+        st.sampled_from(names),
+    )
+    return st.one_of(wide, hard)
 
 
+_DEFAULTS = {name: default for name, (_, default) in s.FLAGS.items()}
 _FLAGS = ("n", "d", "m", "gamma", "alpha", "theta", "residual")
 
 R0 = Theorem(
