@@ -59,11 +59,7 @@ def imported(source: str, names: set[str]) -> set[str]:
 
 def violations(own: str, source: str, names: set[str]) -> set[str]:
     """The imports that do not point down."""
-    return {
-        module
-        for module in imported(source, names)
-        if group(module) != own and level(group(module)) <= level(own)
-    }
+    return {module for module in imported(source, names) if group(module) != own and level(group(module)) <= level(own)}
 
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -283,7 +283,11 @@ def _load(source: str, *, prelude: bool = True) -> tuple[ModuleType, Path]:
     module = importlib.util.module_from_spec(spec)
     # registered under its name, because Numba's cache pickles functions by module name
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module, path
 
 
@@ -292,13 +296,13 @@ def _write_once(folder: Path, filename: str, text: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / filename
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+        if path.exists() and path.read_bytes() == text.encode():
             return path
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing_", suffix=".py")
     except OSError:
         # a read-only or missing home: kernels still work, only the next start is slower
         return _write_once(Path(tempfile.mkdtemp(prefix="theorycheck_")), filename, text)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text.encode())
     os.replace(temporary, path)
     return path

@@ -62,18 +62,20 @@ def ends(x: arb) -> tuple[float, float]:
     return low, high
 
 
-def _heaviside(x: arb) -> arb:
+def _heaviside(x: arb, at_zero: arb = arb(0.5)) -> arb:  # noqa: B008
     if x > 0:
         return arb(1)
     if x < 0:
         return arb(0)
     # at the kink any value of the Clarke subdifferential may be meant
-    return arb(0.5, 0.5) if not x.is_zero() else arb(0.5)
+    return arb(0.5, 0.5).union(at_zero) if not x.is_zero() else at_zero
 
 
 def _acos(x: arb) -> arb:
     # A real expression only ever asks for acos on [-1, 1]; a ball that pokes out of it by
     # rounding is cut back to the domain, else its square root of a negative is undefined.
+    if not x.is_finite() or x > 1 or x < -1:
+        return arb("nan")
     clipped = arb(1).min(arb(-1).max(x))
     result = clipped.acos()
     if result.is_finite():
@@ -108,7 +110,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., arb]] = {
     sp.erfc: arb.erfc,
     sp.zeta: lambda s: s.zeta(),
     sp.Abs: abs,
-    sp.Heaviside: lambda x, *_: _heaviside(x),
+    sp.Heaviside: _heaviside,
     sp.sign: lambda x: 2 * _heaviside(x) - 1,
 }
 
@@ -159,7 +161,9 @@ def _piecewise(expr: sp.Piecewise, evaluate: Callable[[sp.Expr], arb]) -> arb:
         possible = part if possible is None else possible.union(part)
         if truth is True:
             return possible
-    return arb("nan") if possible is None else possible
+    # conditions that leave a gap leave the expression undefined in it
+    covered = sp.Or(*(condition for _, condition in expr.args)) == sp.true
+    return possible if covered and possible is not None else arb("nan")
 
 
 def evaluator(values: Mapping[sp.Symbol, arb]) -> Callable[[sp.Expr], arb]:
@@ -308,7 +312,8 @@ def _bounds_of(expr: sp.Expr, variable: sp.Symbol) -> tuple[Callable[[float, flo
         bound = ends(abs(evaluator(cell)(expr)))[1]
         if smooth and high - low <= 1:
             middle = low + (high - low) / 2
-            slope = abs(evaluator(cell)(derivative)) * arb((high - low) / 2).upper()
+            reach = max(arb(high) - arb(middle), arb(middle) - arb(low), key=arb.upper)
+            slope = abs(evaluator(cell)(derivative)) * reach.upper()
             bound = min(bound, ends(abs(evaluator({variable: arb(middle)})(expr)) + slope)[1])
         return bound
 

@@ -102,11 +102,11 @@ class Measured:
         below, above = np.broadcast_arrays(np.asarray(low, float), np.asarray(high, float))
         if np.any(below > above):
             raise ValueError("the lower end lies above the upper end: swap them, or find out which is wrong")
-        centre = below + (above - below) / 2
-        radius = np.maximum(above - centre, centre - below)
-        # one ulp outward, so that rounding the centre never uncovers an end
-        slip = np.where(radius > 0, np.spacing(np.abs(centre)), 0.0)
-        return cls(centre, radius + slip, rigorous)
+        with np.errstate(all="ignore"):  # infinite ends: nothing is known, and the error says so
+            centre = np.where(below == above, below, below / 2 + above / 2)
+            radius = np.maximum(above - centre, centre - below)
+            # the differences are rounded: one double outward covers both ends, whatever the centre
+            return cls(centre, np.where(radius > 0, np.nextafter(radius, np.inf), radius), rigorous)
 
 
 @dataclass(frozen=True)

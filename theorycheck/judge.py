@@ -28,9 +28,11 @@ def judge(label: str, bound: Bound, values: Values) -> Judgement:
     with ctx.workprec(BITS):
         left, right = side(bound.lhs, values), side(bound.rhs, values)
         count = max(len(left), len(right))
+        if not {len(left), len(right)} <= {1, count}:
+            raise ValueError(f"{label}: the sides have {len(left)} and {len(right)} entries: measure at the same times")
         entries = [(left[k % len(left)], right[k % len(right)]) for k in range(count)]
         slacks = [_centre(high - low) for low, high in entries]
-    index = tightest(slacks)
+    index = tightest(slacks, bound.strict)
     slack, error = slacks[index]
     note = f"tightest at entry {index + 1} of {count}" if count > 1 else ""
     if not (math.isfinite(slack) and math.isfinite(error)):
@@ -57,6 +59,8 @@ def side(expr: sp.Expr, values: Values) -> list[arb]:
         for symbol, m in needed.items()
     }
     count = sizes.pop() if sizes else 1
+    if count == 0:
+        return [arb("nan")]  # a run that was cut short has no interval to speak of
     return [evaluator({s: column[k % len(column)] for s, column in balls.items()})(expr) for k in range(count)]
 
 
@@ -68,9 +72,9 @@ def _centre(x: arb) -> tuple[float, float]:
     return float(found.value), float(found.error)
 
 
-def tightest(slacks: list[tuple[float, float]]) -> int:
+def tightest(slacks: list[tuple[float, float]], strict: bool = False) -> int:
     """Return the index of the pair (slack, error) that decides: most surely violated, or least certain."""
-    violated = [k for k, (slack, error) in enumerate(slacks) if slack < -error]
+    violated = [k for k, (slack, error) in enumerate(slacks) if slack < -error or (strict and slack == -error)]
     if violated:
         return min(violated, key=lambda k: slacks[k][0] + slacks[k][1])
     return min(range(len(slacks)), key=lambda k: -math.inf if math.isnan(slacks[k][0]) else slacks[k][0] - slacks[k][1])
@@ -80,7 +84,7 @@ def _why_unknown(bound: Bound, values: Values) -> str:
     unknown = [
         str(s)
         for s in sorted(bound.symbols, key=str)
-        if not np.all(np.isfinite(values[s].value) & np.isfinite(values[s].error))
+        if not values[s].value.size or not np.all(np.isfinite(values[s].value) & np.isfinite(values[s].error))
     ]
     if unknown:
         return f"{', '.join(unknown)} could not be measured to a finite number"

@@ -38,7 +38,8 @@ def parameter(name: str) -> Measure:
 
 def rounded(value: float, operations: int) -> Measured:
     """Return a sum of nonnegative terms with its a-priori rounding bound."""
-    return Measured(value, (operations + 4) * _EPS * abs(value), rigorous=bool(np.isfinite(value)))
+    # the second term covers squares that underflow
+    return Measured(value, (operations + 4) * (_EPS * abs(value) + 2.0**-1074), rigorous=bool(np.isfinite(value)))
 
 
 def _squared_norms(run: Run) -> Array:
@@ -64,6 +65,8 @@ def least_norm_squared(run: Run) -> Measured:
 def _exact_if_simple(run: Run, value: float) -> Measured | None:
     """A row of one nonzero power of two has an exact norm, so |x| <= 1 can be met with equality."""
     inputs = run.instance.inputs
+    if 0 < value < 2.0**-1022 or (value == 0 and np.any(inputs)):
+        return None  # the square underflowed
     simple = np.all(np.frexp(np.where(inputs == 0, 1.0, inputs))[0] == np.where(inputs < 0, -0.5, 0.5))
     return Measured(value, 0.0, rigorous=True) if simple and np.all(np.count_nonzero(inputs, axis=1) <= 1) else None
 
@@ -98,8 +101,10 @@ def largest_label(run: Run) -> Measured:
 
 def label_norm(run: Run) -> Measured:
     """Return ``|y|``."""
+    labels = run.instance.labels
+    exponent = int(np.frexp(np.max(np.abs(labels)))[1])  # scaled by a power of two, so that no square underflows
     with np.errstate(over="ignore"):
-        return rounded(float(np.linalg.norm(run.instance.labels)), run.instance.n)
+        return rounded(float(np.ldexp(np.linalg.norm(np.ldexp(labels, -exponent)), exponent)), run.instance.n)
 
 
 # --- the limit: means over the weights ---------------------------------------------------
@@ -196,7 +201,8 @@ def decay_rate(run: Run) -> Measured:
         return Measured(np.full(len(path.times) - 1, np.inf))  # the loss is 0 from the start
     with np.errstate(all="ignore"):
         size = np.linalg.norm(path.residual, axis=1)
-        doubt = 2 * path.residual_error / size + 4 * _EPS * (1 + np.abs(path.log_loss))
+        # log(|r| +- e): infinite where the error is as large as the residual
+        doubt = -2 * np.log1p(-np.minimum(path.residual_error / size, 1.0)) + 4 * _EPS * (1 + np.abs(path.log_loss))
         fallen = path.log_loss[0] - path.log_loss
         doubt = doubt + doubt[0]
         times, before = path.times[1:], path.times[:-1]
@@ -220,7 +226,7 @@ def least_along(run: Run) -> Measured:
 def least_overall(run: Run) -> Measured:
     """Return the minimum of the least eigenvalue of the tangent Gram over the whole run."""
     least = _path(run).least
-    return _between(np.min(least[:, 0]), np.min(least[:, 1]))
+    return _between(np.asarray(least[:, 0].min()), np.asarray(least[:, 1].min()))
 
 
 def displacement(run: Run) -> Measured:

@@ -133,7 +133,9 @@ def _by_balls(matrix: arb_mat) -> Certificate:
     quotient = _best_quotient(matrix)
     upper = _up(quotient)
     guess, spread = quotient.mid(), abs(quotient.mid()) + quotient.rad()
-    size = max((abs(matrix[i, k]).mid() + matrix[i, k].rad() for i in range(n) for k in range(n)), key=lambda x: x.mid())
+    size = max(
+        (abs(matrix[i, k]).mid() + matrix[i, k].rad() for i in range(n) for k in range(n)), key=lambda x: x.mid()
+    )
     # From the most ambitious shift to the most modest: first relative to the eigenvalue
     # itself, then relative to the matrix (which always succeeds before the last).
     shifts = [guess - spread * arb(2) ** -k for k in (44, 34, 20, 8, 2)]
@@ -155,7 +157,9 @@ def _by_cholesky(matrix: NDArray[np.float64], radius: float) -> Certificate:
     with ctx.workprec(PRECISION):
         vector = arb_mat([[float(x)] for x in vectors[:, 0]])
         upper = _up(_rayleigh(arb_mat(symmetric.tolist()), vector) + n * arb(radius))
-    slip = 4 * n * _UNIT * float(np.trace(np.abs(symmetric)))
+    with np.errstate(over="ignore"):
+        # the trace bounds the norm of the shifted matrix only; an indefinite one may have trace 0
+        slip = 4 * n * _UNIT * (float(np.trace(np.abs(symmetric))) + n * abs(float(values[0]))) + 2.0**-1000
     for factor in (1.0, 4.0, 64.0, 1024.0, 2.0**20, 2.0**40):
         shift = float(values[0]) - factor * slip
         if _cholesky_proves(symmetric, shift):

@@ -52,17 +52,17 @@ def _supremum(activation: Activation, order: int) -> Measured:
     return Measured.between(certificate.lower, certificate.upper, rigorous=True)
 
 
-def saved_times(horizon: float, count: int = 120) -> NDArray[np.float64]:
+def saved_times(horizon: float, count: int = 120, first: float = 1e-3) -> NDArray[np.float64]:
     """Return 0 and ``count`` times up to ``horizon``: geometric up to a tenth of it, then even.
 
-    The first is a thousandth of the horizon. What happens between saved times is covered by
-    errors, which shrink as ``count`` grows.
+    ``first`` is the first saved time over the horizon. What happens between saved times is
+    covered by errors, which shrink as ``count`` grows.
     """
     if not (np.isfinite(horizon) and horizon > 0):
         raise FlowStalled(
             f"the horizon of the flow must be a positive number, not {horizon:g}: the Gram of the data may be singular"
         )
-    early = np.geomspace(1e-3, 0.1, count // 2, endpoint=False)
+    early = np.geomspace(first, 0.1, count // 2, endpoint=False)
     return horizon * np.concatenate([[0.0], early, np.linspace(0.1, 1.0, count - count // 2)])
 
 
@@ -88,6 +88,7 @@ def follow(
     *,
     times: Array | None = None,
     count: int = 120,
+    first: float = 1e-3,
     tolerance: float = 1e-9,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
@@ -98,7 +99,7 @@ def follow(
     horizon
         The last time; by default :func:`horizon_of`. Ignored if ``times`` is given.
     times
-        Saved times, increasing from 0; by default :func:`saved_times` with ``count`` of them.
+        Saved times, increasing from 0; by default :func:`saved_times` with ``count`` and ``first``.
     tolerance
         Of the smooth integrator; ReLU and leaky ReLU are followed exactly between events.
 
@@ -108,7 +109,7 @@ def follow(
         If the flow cannot be followed; the message says how far it got.
     """
     if times is None:
-        times = saved_times(horizon_of(instance) if horizon is None else horizon, count)
+        times = saved_times(horizon_of(instance) if horizon is None else horizon, count, first)
     activation = instance.activation
     arrays = (instance.inputs, instance.labels, instance.weights, instance.outer)
     if activation.leak is not None:

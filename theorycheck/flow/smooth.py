@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,15 +59,11 @@ class _Problem:
         falling = -(slopes * (self.inner * (self.factor @ moving))) @ self.outer
         return np.concatenate([moving.ravel(), falling])
 
-    def residual(self, state: Array) -> Array:
-        """Return the tracked residual ``(n,)``."""
-        return state[self.length :].copy()
-
     def observe(self, state: Array) -> tuple[Array, Array, float]:
         """Return residual, tangent Gram and ``max_j |w_j - w_0j| / |outer_j|``: all that is kept of a state."""
         live = self.outer != 0
         lengths = np.linalg.norm(self.unpack(state)[0][:, live], axis=0) / np.abs(self.outer[live])
-        return self.residual(state), self.gram(state), float(np.max(lengths, initial=0.0))
+        return state[self.length :].copy(), self.gram(state), float(np.max(lengths, initial=0.0))
 
     def gram(self, state: Array) -> Array:
         """Return the tangent Gram ``(n, n)``."""
@@ -119,10 +114,8 @@ def follow_smooth(
     start = inner * (inputs @ weights.T)
     problem = _Problem(inputs, labels, weights, outer, inner, value, slope, factor, basis, start)
     first = np.concatenate([np.zeros(problem.length), labels - value(start) @ outer])
-    coarse, spent, _ = _march(problem, first, times, COARSE * tolerance, budget // 2, problem.residual, None)
-    fine, used, last = _march(
-        problem, first, times[: len(coarse)], tolerance, budget - spent, problem.observe, progress
-    )
+    coarse, spent, _ = _march(problem, first, times, COARSE * tolerance, budget // 2, None)
+    fine, used, last = _march(problem, first, times[: len(coarse)], tolerance, budget - spent, progress)
     reached = min(len(fine), len(coarse))
     if reached < 2 and len(times) > 1:
         raise FlowStalled(
@@ -142,7 +135,7 @@ class _Seen:
 
     times: Array
     fine: list[tuple[Array, Array, float]]
-    coarse: list[Array]
+    coarse: list[tuple[Array, Array, float]]
     last: Array
 
 
@@ -157,13 +150,12 @@ def _march(
     times: Array,
     tolerance: float,
     budget: int,
-    observe: Callable[[Array], Any],
     progress: Callable[[float], None] | None,
-) -> tuple[list[Any], int, Array]:
+) -> tuple[list[tuple[Array, Array, float]], int, Array]:
     """Return what was observed at the saved times reached, the evaluations spent and the last state."""
     if not np.all(np.isfinite(first)):
         raise FlowStalled("the network's output at time 0 is not finite: scale the data or the weights down")
-    seen = [observe(first)]
+    seen = [problem.observe(first)]
     if len(times) == 1:
         return seen, 0, first
     with np.errstate(all="ignore"):
@@ -184,7 +176,7 @@ def _march(
             inside = solver.dense_output() if times[len(seen)] <= solver.t else None
             while inside is not None and len(seen) < len(times) and times[len(seen)] <= solver.t:
                 last = inside(times[len(seen)])
-                seen.append(observe(last))
+                seen.append(problem.observe(last))
             if progress is not None:
                 progress(len(seen) / len(times))
     return seen, solver.nfev, last
@@ -210,9 +202,12 @@ def _trajectory(problem: _Problem, seen: _Seen, slope: float, curvature: float, 
     grams = np.array([part[1] for part in seen.fine])
     if not np.all(np.isfinite(grams)):
         raise FlowStalled("the tangent Gram is not finite: scale the inputs down")
-    moved = np.maximum.accumulate([part[2] for part in seen.fine])
+    moved = np.array([part[2] for part in seen.fine])
+    # how well Grams and displacements are known: as for the residual, from the second run
+    doubt = np.linalg.norm(grams - np.array([part[1] for part in seen.coarse]), axis=(1, 2))
+    moved_doubt = np.abs(moved - np.array([part[2] for part in seen.coarse])) + 1e-14 * moved
     size = np.linalg.norm(residual, axis=1)
-    error = np.linalg.norm(residual - np.array(seen.coarse), axis=1) + 1e-14 * size
+    error = np.linalg.norm(residual - np.array([part[0] for part in seen.coarse]), axis=1) + 1e-14 * size
     jump, path = _between(problem, seen.times, size + error, slope, curvature)
     final = problem.weights + problem.unpack(seen.last)[0].T @ problem.basis
     output = problem.value(problem.inner * (problem.inputs @ final.T)) @ problem.outer
@@ -222,9 +217,9 @@ def _trajectory(problem: _Problem, seen: _Seen, slope: float, curvature: float, 
         residual=residual,
         residual_error=error,
         gram=grams,
-        least=_least(grams, jump),
-        gram_change=_change(grams, jump, problem, slope),
-        displacement=np.column_stack([moved, _moved_between(moved, speed * path)]),
+        least=_least(grams, doubt, jump),
+        gram_change=_change(grams, doubt, jump, problem, slope),
+        displacement=_moved_between(moved, moved_doubt, speed * path),
         final_weights=final,
         drift=float(np.max(np.abs(residual[-1] - (problem.labels - output)))),
         events=used,
@@ -247,21 +242,23 @@ def _between(problem: _Problem, times: Array, size: Array, slope: float, curvatu
     return problem.inner**3 * curvature * slope * fourth * spectral * mass * path, path
 
 
-def _least(grams: Array, jump: Array) -> Array:
-    values = np.maximum(np.linalg.eigvalsh(grams)[:, 0], 0.0)
-    rounding = 1e-14 * np.trace(grams, axis1=1, axis2=2)
-    roots = np.sqrt(values)
-    lower, upper = roots.copy(), values.copy()
+def _least(grams: Array, doubt: Array, jump: Array) -> Array:
+    values = np.linalg.eigvalsh(grams)[:, 0]
+    doubt = doubt + 1e-14 * np.trace(grams, axis1=1, axis2=2)
+    # below 0 only by rounding: then nothing but 0 is known, so that a lower end is never above the truth
+    lower, upper = values - doubt, np.maximum(values, 0.0) + doubt
+    roots = np.sqrt(np.maximum(lower, 0.0))
     for i in range(1, len(values)):
-        # Weyl for singular values, from whichever end of the interval says more
-        lower[i] = max(min(roots[i - 1], roots[i]) - jump[i], 0.0)
-        upper[i] = min(values[i - 1], values[i])
-    return np.column_stack([lower**2 - rounding, upper + rounding])
+        # Weyl for singular values, from both ends of the interval: they share the jump
+        lower[i] = min(lower[i], max(min(roots[i], (roots[i - 1] + roots[i] - jump[i]) / 2), 0.0) ** 2)
+    return np.column_stack([lower, np.minimum(upper, np.concatenate([upper[:1], upper[:-1]]))])
 
 
-def _change(grams: Array, jump: Array, problem: _Problem, slope: float) -> Array:
+def _change(grams: Array, doubt: Array, jump: Array, problem: _Problem, slope: float) -> Array:
     change = np.abs(np.linalg.eigvalsh(grams - grams[0])).max(axis=1)
-    lower = np.maximum.accumulate(change)
+    doubt = doubt + 1e-14 * np.trace(grams, axis1=1, axis2=2) * (np.arange(len(change)) > 0)
+    lower = np.maximum.accumulate(np.maximum(change - doubt, 0.0))
+    change = change + doubt
     largest = problem.inner * slope * np.linalg.norm(problem.factor, 2) * np.sqrt(np.sum(problem.outer**2))
     upper = np.maximum.accumulate(
         np.maximum(change, np.roll(change, 1) * (np.arange(len(change)) > 0)) + 2 * largest * jump + jump**2
@@ -269,7 +266,9 @@ def _change(grams: Array, jump: Array, problem: _Problem, slope: float) -> Array
     return np.column_stack([lower, upper])
 
 
-def _moved_between(moved: Array, path: Array) -> Array:
-    """Bound the movement inside an interval from both of its ends: a triangle's two sides."""
-    before = np.concatenate([moved[:1], moved[:-1]])
-    return np.maximum(moved, (before + moved + path) / 2)
+def _moved_between(moved: Array, doubt: Array, path: Array) -> Array:
+    """Bound the movement up to each saved time, inside an interval from both of its ends: a triangle's two sides."""
+    after = moved + doubt
+    before = np.concatenate([after[:1], after[:-1]])
+    upper = np.maximum.accumulate(np.maximum(after, (before + after + path) / 2))
+    return np.column_stack([np.maximum.accumulate(np.maximum(moved - doubt, 0.0)), upper])

@@ -49,6 +49,8 @@ def _in_tanh(expr: sp.Expr) -> tuple[sp.Expr, int, int] | None:
 
 def _in_gate(expr: sp.Expr) -> tuple[sp.Expr, int, int] | None:
     """Rewrite as a function of the gate H(z) in [0, 1], with the whole interval at the kink."""
+    if len({gate.args[0] for gate in expr.atoms(sp.Heaviside)}) != 1:
+        return None  # gates at several kinks do not switch together
     rewritten = expr.replace(sp.Heaviside, lambda *_: _T)
     if rewritten.has(Z) or not rewritten.has(_T):
         return None
@@ -70,6 +72,9 @@ def _supremum_on_interval(polynomial: sp.Expr, low: int, high: int) -> sp.Expr |
     points: list[sp.Expr] = [sp.Integer(low), sp.Integer(high)]
     derivative = sp.Poly(sp.diff(polynomial, _T), _T)
     if derivative.degree() > 0:
-        points += [root for root in sp.real_roots(derivative) if low < root < high]
+        try:
+            points += [root for root in sp.real_roots(derivative) if low < root < high]
+        except NotImplementedError:  # irrational coefficients: left to branch and bound
+            return None
     values = [sp.radsimp(sp.Abs(polynomial.subs(_T, point))) for point in points]
     return sp.simplify(sp.Max(*values))

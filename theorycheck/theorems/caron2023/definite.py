@@ -12,6 +12,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run, suprema
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
+from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import d, kappa, n
 
@@ -29,12 +30,12 @@ def _curved(run: Run) -> Measured:
 
 def _build(flags: dict[str, object]) -> Instance:
     # the statement is about the data alone: one node carries the activation
-    return s.build({**flags, "m": 1, "gamma": 1.0, "alpha": 0.5}, sp.S.One, ())
+    return make.build({**flags, "m": 1, "gamma": 1.0, "alpha": 0.5}, sp.S.One, ())
 
 
 def _hard(plan: InputPlan, name: str) -> Instance:
-    inputs, labels, about = s.adversarial(plan, LabelPlan("zero", 0, 0), name)
-    return s.drawn(inputs, labels, width=1, gamma=1.0, alpha=0.5, activation=name, description=about)
+    inputs, labels, about = make.adversarial(plan, LabelPlan("zero", 0, 0), name)
+    return make.drawn(inputs, labels, width=1, gamma=1.0, alpha=0.5, activation=name, description=about)
 
 
 def _instances() -> SearchStrategy[Instance]:
@@ -64,9 +65,9 @@ KAPPA = Theorem(
         Claim("definite", "kappa_n is positive", Bound(sp.S.Zero, kappa, strict=True), _GIVEN),
         Claim("at most the mean", "kappa_n is at most the mean eigenvalue", Bound(kappa, slope**2 * trace / (d * n)), ()),
     ),
-    derivations=(),
+    derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=s.example(_build, "n", "d", "activation"),
+    example=make.example(_build, "n", "d", "activation"),
     instances=_instances,
     simulate=Run,
     sabotages=(

@@ -16,6 +16,7 @@ from theorycheck.adversary import InputPlan, LabelPlan, input_plans, label_plans
 from theorycheck.flow import follow
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
+from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import (
     FLOOR,
@@ -74,7 +75,7 @@ SPREAD = (n / d) * sp.sqrt(2 / sp.pi) * REACH * s.Lambda_32 / (delta / 4)
 _QUANTITIES = (*s.SIZES, s.CHANCE, *s.DATA, s.KAPPA, s.LABEL, s.POWER_32, *s.PATH)
 _HIGH = sp.Rational(99, 100)
 _FLAGS = ("n", "d", "m", "gamma", "alpha", "delta")
-_EXAMPLE = s.example(lambda flags: s.build(flags, WIDTH, _QUANTITIES), *_FLAGS)
+_EXAMPLE = make.example(lambda flags: make.build(flags, WIDTH, _QUANTITIES), *_FLAGS)
 
 
 def _at_own_width(label: float, delta: float, seed: int, example: Callable[..., Instance]) -> Instance:
@@ -83,8 +84,8 @@ def _at_own_width(label: float, delta: float, seed: int, example: Callable[..., 
 
 
 def _hard(plan: InputPlan, label_plan: LabelPlan, width: int, gamma: float, delta: float, seed: int) -> Instance:
-    inputs, labels, about = s.adversarial(plan, label_plan, "relu")
-    return s.drawn(
+    inputs, labels, about = make.adversarial(plan, label_plan, "relu")
+    return make.drawn(
         inputs, labels, width=width, gamma=gamma, alpha=0.5, seed=seed, parameters={"delta": delta}, description=about
     )
 
@@ -125,7 +126,7 @@ R1 = Theorem(
         Assumption("width", "the network is wide enough", Bound(WIDTH, m)),
     ),
     claims=_claims(REACH, SPREAD),
-    derivations=(),
+    derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
     example=_EXAMPLE,
     instances=_instances,
@@ -157,8 +158,7 @@ R1 = Theorem(
     showcase=(
         {"n": 1, "d": 1, "m": 0, "delta": 0.99, "label": 0.1, "data": "orthogonal"},
         {"data": "diabetes", "rows": 1, "columns": "bmi", "m": 0, "delta": 0.99, "labels_scale": "norm"},
-        {"n": 5, "d": 5, "m": 4096},
-        {"data": "diabetes", "rows": 10, "m": 4096},
+        {"data": "diabetes", "rows": 4, "m": 512},
     ),
 )
 
@@ -182,7 +182,7 @@ _QUANTITIES_LOG = (
 )  # fmt: skip
 
 
-_EXAMPLE_LOG = s.example(lambda flags: s.build(flags, WIDTH_LOG, _QUANTITIES_LOG), *_FLAGS)
+_EXAMPLE_LOG = make.example(lambda flags: make.build(flags, WIDTH_LOG, _QUANTITIES_LOG), *_FLAGS)
 
 
 def _instances_log() -> SearchStrategy[Instance]:
@@ -211,7 +211,7 @@ R1_LOG = Theorem(
         Assumption("width", "the network is wide enough", Bound(WIDTH_LOG, m)),
     ),
     claims=_claims(REACH_LOG, None),
-    derivations=(),
+    derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
     example=_EXAMPLE_LOG,
     instances=_instances_log,
@@ -235,6 +235,5 @@ R1_LOG = Theorem(
     showcase=(
         {"n": 1, "d": 1, "m": 0, "delta": 0.3, "label": 0.3, "data": "orthogonal"},
         {"data": "diabetes", "rows": 1, "columns": "bmi", "m": 0, "labels_scale": "norm"},
-        {"data": "diabetes", "rows": 10, "m": 4096},
     ),
 )

@@ -17,6 +17,7 @@ from theorycheck.flow import Run, follow
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
 from theorycheck.symbolic.activations import Z
+from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import (
     FLOOR,
@@ -126,9 +127,9 @@ _FLAGS = ("n", "d", "m", "gamma", "alpha", "delta", "activation")
 
 
 def _hard(plan: InputPlan, labels: LabelPlan, width: int, gamma: float, delta: float, seed: int, name: str) -> Instance:
-    inputs, own, about = s.adversarial(plan, labels, name)
+    inputs, own, about = make.adversarial(plan, labels, name)
     parameters = {"delta": delta}
-    return s.drawn(
+    return make.drawn(
         inputs,
         own,
         width=width,
@@ -182,7 +183,7 @@ def _card(
         claims=_claims(),
         derivations=(),
         order=("data", "labels", "weights"),
-        example=s.example(lambda flags: s.build(flags, width, quantities), *_FLAGS),
+        example=make.example(lambda flags: make.build(flags, width, quantities), *_FLAGS),
         instances=_instances,
         simulate=follow,
         sabotages=_sabotages(),

@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 from scipy.special import zeta
 
 from theorycheck import measure
-from theorycheck.adversary import InputPlan, input_plans
+from theorycheck.adversary import InputPlan, LabelPlan, input_plans
 from theorycheck.compiled import compile_block
 from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
@@ -26,6 +26,7 @@ from theorycheck.grams import Array, dual_matrix, limit_gram
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
 from theorycheck.symbolic.activations import Activation, Z
+from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import Lambda_2, d, gamma, kappa, m, n
 
@@ -154,13 +155,13 @@ def _build(flags: dict[str, object]) -> Instance:
         raise BadInput(f"--resolution must lie in (0, 1), not {flags['resolution']}")
     if flags["m"] == 0:
         raise BadInput("--m must be at least 1: this theorem holds at every width")
-    return s.build(flags, sp.S.One, ())
+    return make.build(flags, sp.S.One, ())
 
 
 def _hard(plan: InputPlan, width: int, gamma: float, alpha: float, seed: int, name: str) -> Instance:
-    inputs, labels, about = s.adversarial(plan, s.LabelPlan("zero", 0, 0), name)
+    inputs, labels, about = make.adversarial(plan, LabelPlan("zero", 0, 0), name)
     parameters = {"resolution": 0.25}
-    return s.drawn(
+    return make.drawn(
         inputs,
         labels,
         width=width,
@@ -203,9 +204,9 @@ R4_VARIANCE = Theorem(
         Claim("at most", "the identity, from above", Bound(deviation, (1 + epsilon) * C_0 * Lambda_2), ("resolution below 1",)),
         Claim("at least", "the identity, from below", Bound((1 - epsilon) * C_0 * Lambda_2, deviation), ("resolution below 1",)),
     ),
-    derivations=(),
+    derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=s.example(_build, *_FLAGS),
+    example=make.example(_build, *_FLAGS),
     instances=_instances,
     simulate=Run,
     sabotages=(
@@ -229,9 +230,9 @@ R4_COUPLING = Theorem(
         Claim("distance", "the mean distance from the limit", Bound(coupling, _RIGHT), ("unit ball",)),
         Claim("floor", "the limit is at least gamma kappa_n", Bound(gamma * kappa, limit_least), ()),
     ),
-    derivations=(),
+    derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=s.example(_build, *_FLAGS),
+    example=make.example(_build, *_FLAGS),
     instances=_instances,
     simulate=Run,
     sabotages=(

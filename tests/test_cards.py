@@ -1,0 +1,173 @@
+"""Generic over every card: what holds for any theorem that is data.
+
+No adversarial instance refutes a claim; the showcase confirms each claim on synthetic and on
+real data; every sabotage is caught; every expression has one value, however it is evaluated;
+every constant is where its recorded looseness says it is.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import find, given, seed, settings
+from hypothesis.errors import NoSuchExample
+from test_gaussian import agrees
+
+from theorycheck.check import check, hunt
+from theorycheck.compiled import compile_kernel
+from theorycheck.enclose import enclose, ends
+from theorycheck.evidence import Outcome
+from theorycheck.theorems import cards
+from theorycheck.theorems.caron2023.instances import SYNTHETIC
+
+CARDS = {theorem.label: theorem for theorem in cards()}
+CLAIMS = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.claims]
+SABOTAGES = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.sabotages]
+# one instance at its own width is millions of nodes: fewer of them say as much
+EXAMPLES = {"caron2023.r1": 4, "caron2023.r1_log": 3, "caron2023.r2": 8, "caron2023.r2_data": 8}
+
+
+def of(theorem, label):
+    return next(claim for claim in theorem.claims + theorem.sabotages if claim.label == label)
+
+
+@pytest.mark.parametrize("label", CARDS)
+def test_no_adversarial_instance_refutes_a_claim(label):
+    theorem = CARDS[label]
+    share = settings.default.max_examples / 30
+
+    @seed(1)
+    @settings(max_examples=max(2, round(EXAMPLES.get(label, 25) * share)), phases=["generate", "target"])
+    @given(theorem.instances())
+    def holds(instance):
+        report = check(theorem, instance, skip_vacuous=True)
+        assert not report.refuted, (report.instance, report.refuted)
+
+    holds()
+
+
+@pytest.mark.parametrize("label", CARDS)
+def test_the_showcase_confirms_each_claim_on_synthetic_and_on_real_data(label):
+    theorem = CARDS[label]
+    wanted = {(claim.label, real) for claim in theorem.claims if not claim.beyond_reach for real in (False, True)}
+    for flags in theorem.showcase:
+        real = flags.get("data", "sphere") not in SYNTHETIC
+        if not any(kind == real for _, kind in wanted):
+            continue
+        report = check(theorem, theorem.example(**flags))
+        assert not report.refuted
+        wanted -= {(verdict.claim, real) for verdict in report.verdicts if verdict.outcome is Outcome.CONFIRMED}
+    assert not wanted
+
+
+def test_a_claim_beyond_reach_has_a_sibling_that_is_confirmed():
+    for theorem in CARDS.values():
+        for claim in theorem.claims:
+            assert not claim.beyond_reach or len(claim.beyond_reach) > 20
+
+
+@pytest.mark.parametrize(("label", "sabotage"), SABOTAGES)
+def test_every_sabotage_is_caught(label, sabotage):
+    theorem = CARDS[label]
+    found = hunt(theorem, of(theorem, sabotage), examples=120, seed=3)
+    assert found.verdict.outcome is Outcome.REFUTED, found
+
+
+@pytest.mark.parametrize("label", CARDS)
+def test_labels_do_not_look_at_weights_that_are_drawn_after_them(label):
+    theorem = CARDS[label]
+    if theorem.order.index("labels") > theorem.order.index("weights"):
+        pytest.skip("this theorem allows labels to look at the weights")
+
+    def peeks(instance):
+        other = instance.redraw(instance, 1)
+        same = np.array_equal(other.labels, instance.labels) and np.array_equal(other.inputs, instance.inputs)
+        return not same or np.array_equal(other.weights, instance.weights)
+
+    with pytest.raises(NoSuchExample):
+        find(theorem.instances(), peeks, settings=settings(max_examples=5, database=None, deadline=None))
+
+
+# --- one expression, three evaluators -----------------------------------------------------
+
+
+def three_ways(expr: sp.Expr, args: tuple[sp.Symbol, ...], point: dict) -> tuple[float, float, tuple[float, float]]:
+    """SymPy in 50 digits, the compiled kernel, and the ends of the ball."""
+    exact = float(expr.subs({s: sp.Rational(v) for s, v in point.items()}).evalf(50))
+    compiled = compile_kernel("value", args, expr)(*(point[s] for s in args))
+    return exact, compiled, ends(enclose(expr, point))
+
+
+def agree(exact: float, compiled: float, ball: tuple[float, float]) -> bool:
+    scale = abs(exact) + 1e-300
+    inside = ball[0] - 1e-15 * scale <= exact <= ball[1] + 1e-15 * scale
+    return inside and abs(compiled - exact) <= 1e-11 * scale and ball[1] - ball[0] <= 1e-12 * scale
+
+
+def points(args, count=2):
+    generator = np.random.default_rng(5)
+    for _ in range(count):
+        yield {symbol: float(np.round(generator.uniform(0.2, 0.9), 6)) for symbol in args}
+
+
+@pytest.mark.parametrize("label", CARDS)
+def test_every_bound_has_one_value_however_it_is_evaluated(label):
+    theorem = CARDS[label]
+    for part in theorem.assumptions + theorem.claims + theorem.sabotages:
+        for expr in (part.bound.lhs, part.bound.rhs):
+            args = tuple(sorted(expr.free_symbols, key=str))
+            for point in points(args):
+                assert agree(*three_ways(expr, args, point)), (part.label, expr, point)
+
+
+@pytest.mark.parametrize("label", [label for label, theorem in CARDS.items() if theorem.derivations])
+def test_every_derivation_agrees_three_ways_and_with_its_definition(label):
+    for derivation in CARDS[label].derivations:
+        for point in points(derivation.args, 4):
+            assert agree(*three_ways(derivation.closed_form, derivation.args, point))
+        assert agrees(derivation.closed_form, derivation.definition)
+        assert not agrees(2 * derivation.closed_form, derivation.definition)
+
+
+def test_three_evaluators_that_disagree_are_noticed():
+    x = sp.Symbol("x", positive=True)
+    exact, compiled, ball = three_ways(sp.exp(x) / 3, (x,), {x: 0.5})
+    assert agree(exact, compiled, ball)
+    assert not agree(exact * (1 + 1e-9), compiled, ball)
+    assert not agree(exact, compiled * (1 + 1e-9), ball)
+    assert not agree(exact, compiled, (ball[0], ball[1] + 1e-6))
+
+
+# --- how far a constant may move ---------------------------------------------------------------
+
+
+def looseness(theorem, claim) -> float:
+    """The least rhs/lhs that the showcase shows where the premises hold: it moves with every constant of the bound."""
+    least = math.inf
+    for flags in theorem.showcase:
+        report = check(theorem, theorem.example(**flags), claims=(claim_without_chance(claim),), skip_vacuous=True)
+        (verdict,) = report.verdicts
+        if verdict.outcome is Outcome.CONFIRMED and verdict.conclusion.lhs > 0:
+            least = min(least, verdict.conclusion.rhs / verdict.conclusion.lhs)
+    return least
+
+
+def claim_without_chance(claim):
+    from dataclasses import replace
+
+    return replace(claim, probability=sp.Integer(1))
+
+
+@pytest.mark.parametrize(("label", "name"), CLAIMS)
+def test_each_constant_is_where_its_looseness_says(label, name):
+    """A constant wrong by a factor 4 in the theorem's favour moves the looseness out of its window."""
+    theorem = CARDS[label]
+    claim = of(theorem, name)
+    if claim.bound.lhs == 0:
+        pytest.skip("a statement of sign has no constant")
+    measured = looseness(theorem, claim)
+    assert claim.looseness is not None, f"record looseness={measured:.3g} on the card"
+    assert claim.looseness / 1.9 < measured < claim.looseness * 1.9

@@ -1,0 +1,66 @@
+"""Measures of Prop R0: the uniform tangent Gram at time 0, and the gates that can flip."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from theorycheck import measure
+from theorycheck.evidence import Measured
+from theorycheck.flow import Run
+from theorycheck.grams import Array, blocks
+from theorycheck.model import Instance, residual_and_gram
+from theorycheck.spectrum import least_eigenvalue, measured_least
+
+
+@lru_cache(maxsize=8)
+def _uniform_least(instance: Instance) -> Measured:
+    _, gram = residual_and_gram(instance, np.full(instance.m, 1 / instance.m))
+    if not np.all(np.isfinite(gram)):
+        return Measured(np.nan)
+    found = measured_least(least_eigenvalue(gram, (16 + 4 * instance.d) * np.finfo(float).eps * float(np.trace(gram))))
+    return Measured(found.value, found.error)
+
+
+def kappa_hat(run: Run) -> Measured:
+    """Return the least eigenvalue of ``(1/m) sum_j A_j`` at time 0."""
+    return _uniform_least(run.instance)
+
+
+def _flip_gram(instance: Instance, theta: float, masses: Array) -> Measured:
+    """Return the largest eigenvalue of ``(1/d) sum_j mass_j (1_F 1_F') o |G|``, both ends of rounding."""
+    least, spectral = _uniform_least(instance), float(measure.spectral_square(Run(instance)).value)
+    floor = instance.parameters["gamma"] * theta**2 * float(least.value)
+    if not floor > 0:
+        return Measured(np.nan)
+    radius = np.sqrt(instance.scales * spectral / instance.d) * float(np.linalg.norm(instance.start[0])) / floor
+    product = np.abs(instance.inputs @ instance.inputs.T) / instance.d
+    norms = np.linalg.norm(instance.inputs, axis=1)[:, None]
+    found = []
+    for slip in (1 - 1e-9, 1 + 1e-9):
+        total = np.zeros((instance.n, instance.n))
+        for block in blocks(instance.m, instance.n):
+            touched = np.abs(instance.inputs @ instance.weights[block].T) <= slip * radius[block] * norms
+            total += (touched * masses[block]) @ touched.T.astype(float)
+        found.append(float(np.linalg.eigvalsh(product * total)[-1]))
+    # a weight at the very edge of the flip set is counted both ways
+    return Measured.between(found[0] * (1 - 1e-12) - 1e-300, max(found) * (1 + 1e-12) + 1e-300)
+
+
+def flips(run: Run) -> Measured:
+    """Return the largest eigenvalue of M_F, the flip mass with weights 1/m."""
+    instance = run.instance
+    return _flip_gram(instance, instance.parameters["theta"], np.full(instance.m, 1 / instance.m))
+
+
+def heavy_flips(run: Run) -> Measured:
+    """Return the largest eigenvalue of the flip mass with weights lambda_j."""
+    return _flip_gram(run.instance, run.instance.parameters["theta"], run.instance.scales)
+
+
+def fourth(run: Run) -> Measured:
+    """Return ``sum_i |x_i|^4``."""
+    return measure.rounded(
+        float(np.sum(np.linalg.norm(run.instance.inputs, axis=1) ** 4)), 2 * run.instance.n + run.instance.d
+    )
