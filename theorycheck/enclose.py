@@ -115,17 +115,25 @@ _FUNCTIONS: Mapping[Any, Callable[..., arb]] = {
 }
 
 
+def _integer_power(base: arb, exponent: int) -> arb:
+    if exponent < 0:
+        return 1 / _integer_power(base, -exponent)
+    if base.is_zero() or not base.contains(0):
+        return base**exponent
+    # Arb's power is undefined on a ball around 0; an even one must not reach below 0
+    bottom = arb(0) if exponent % 2 == 0 else base.lower() ** exponent
+    return bottom.union((base.abs_upper() if exponent % 2 == 0 else base.upper()) ** exponent)
+
+
 def _power(base: arb, exponent: sp.Expr, evaluate: Callable[[sp.Expr], arb]) -> arb:
     if exponent.is_Integer:
-        if int(exponent) % 2 == 0:
-            base = abs(base)  # an even power of a ball around 0 must not reach below 0
-        return base ** int(exponent)
+        return _integer_power(base, int(exponent))
     if exponent == sp.Rational(1, 2):
         return _sqrt(base)
     if exponent == -sp.Rational(1, 2):
         return 1 / _sqrt(base)
     if exponent.is_Rational and int(exponent.q) == 2:
-        return _sqrt(base) ** int(exponent.p)
+        return _integer_power(_sqrt(base), int(exponent.p))
     return (evaluate(exponent) * base.log()).exp()
 
 
@@ -136,6 +144,8 @@ def _holds(relation: Any, evaluate: Callable[[sp.Expr], arb]) -> bool | None:
     if isinstance(relation, sp.And):
         parts = [_holds(part, evaluate) for part in relation.args]
         return False if False in parts else (None if None in parts else True)
+    if not isinstance(relation, sp.core.relational.Relational):
+        raise ValueError(f"cannot enclose the condition {relation}: write it as an inequality")
     difference = evaluate(relation.lhs - relation.rhs)
     tests: Mapping[Any, tuple[Callable[[arb], bool], Callable[[arb], bool]]] = {
         sp.StrictGreaterThan: (lambda x: x > 0, lambda x: x <= 0),
@@ -145,8 +155,6 @@ def _holds(relation: Any, evaluate: Callable[[sp.Expr], arb]) -> bool | None:
         sp.Equality: (lambda x: x.is_zero(), lambda x: not x.contains(0)),
         sp.Unequality: (lambda x: not x.contains(0), lambda x: x.is_zero()),
     }
-    if type(relation) not in tests:
-        raise ValueError(f"cannot enclose the condition {relation}: write it as an inequality")
     yes, no = tests[type(relation)]
     return True if yes(difference) else (False if no(difference) else None)
 

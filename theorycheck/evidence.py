@@ -76,7 +76,7 @@ class Measured:
     rigorous: bool = False
 
     def __init__(self, value: ArrayLike, error: ArrayLike = 0.0, rigorous: bool = False) -> None:
-        centre = np.asarray(value, dtype=float)
+        centre = np.array(value, dtype=float)  # a copy: freezing must not reach the caller's array
         if centre.ndim > 1:
             raise ValueError(
                 f"a measured value is a number or one number per time, not an array of shape {centre.shape}: reduce it first"

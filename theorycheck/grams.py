@@ -46,21 +46,30 @@ class Gram:
 
 
 def _angle_loop(units: Any, variances: Any, cosines: Any, out: Any, near: float, entry: Any) -> None:
-    for i in prange(len(variances)):
-        for k in range(i + 1):
-            cosine = cosines[i, k]
-            if i == k:
-                angle = 0.0
-            elif abs(cosine) < near:
-                angle = math.acos(cosine)
-            else:  # Kahan: the half angle from the sum and the difference of the unit vectors
-                minus = plus = 0.0
-                for l in range(units.shape[1]):
-                    minus += (units[i, l] - units[k, l]) ** 2
-                    plus += (units[i, l] + units[k, l]) ** 2
-                angle = 2.0 * math.atan2(math.sqrt(minus), math.sqrt(plus))
-            out[i, k] = entry(variances[i], variances[k], angle)
-            out[k, i] = out[i, k]
+    n, tile = len(variances), 64  # square tiles, so that the mirrored entries stay in the cache
+    count = (n + tile - 1) // tile
+    for b in prange(2 * ((count + 1) // 2)):
+        # short and long rows of tiles alternate: every worker gets the same share of the triangle
+        block = b // 2 if b % 2 == 0 else count - 1 - b // 2
+        if b % 2 == 1 and block == b // 2:
+            continue
+        for i in range(tile * block, min(n, tile * (block + 1))):
+            for k in range(i + 1):
+                cosine = cosines[i, k]
+                if i == k:
+                    angle = 0.0
+                elif abs(cosine) < near:
+                    angle = math.acos(cosine)
+                else:  # Kahan: the half angle from the sum and the difference of the unit vectors
+                    minus = plus = 0.0
+                    for c in range(units.shape[1]):
+                        minus += (units[i, c] - units[k, c]) ** 2
+                        plus += (units[i, c] + units[k, c]) ** 2
+                    angle = 2.0 * math.atan2(math.sqrt(minus), math.sqrt(plus))
+                out[i, k] = entry(variances[i], variances[k], angle)
+        for k in range(tile * (block + 1)):
+            for i in range(max(k + 1, tile * block), min(n, tile * (block + 1))):
+                out[k, i] = out[i, k]
 
 
 def _units(inputs: Array) -> tuple[Array, Array]:
@@ -98,20 +107,29 @@ def dual_matrix(expr: sp.Expr, inputs: Array, inner: float) -> Gram:
         bounded tail.
     """
     units, norms = _units(np.asarray(inputs, float))
+    return _dual(expr, units, inner * norms, _cosines(units))
+
+
+def _cosines(units: Array) -> Array:
+    found = units @ units.T
+    return np.clip(found, -1.0, 1.0, out=found)
+
+
+def _dual(expr: sp.Expr, units: Array, roots: Array, cosines: Array) -> Gram:
     with np.errstate(over="ignore", under="ignore"):
-        variances = (inner * norms) ** 2
+        variances = roots**2
     if not np.all(np.isfinite(variances)):  # beyond the doubles: unknown, and said so
-        return Gram(np.full((len(inputs), len(inputs)), np.nan), np.inf)
+        return Gram(np.full_like(cosines, np.nan), np.inf)
     closed = _closed_form(expr)
-    cosines = np.clip(units @ units.T, -1.0, 1.0)
     if closed is None:
         value, error = dual_series(compile_block((Z,), expr), variances, cosines)
         return Gram(value, float(np.max(error, initial=0.0)))
     kernel = compile_kernel("entry", (QU, QV, THETA), in_angle(closed))
     out = np.empty_like(cosines)
     specialise(_angle_loop, {"entry": kernel})(units, variances, cosines, out, _NEAR)
-    # a few ulps per operation; an estimate, the proved version is `limit_gram_balls`
-    return Gram(out, 64 * np.finfo(float).eps * float(np.max(np.abs(out), initial=0.0)))
+    # a few ulps per operation; an estimate, the proved version is `limit_gram_balls`. By Cauchy and
+    # Schwarz no entry exceeds the largest of the diagonal.
+    return Gram(out, 64 * np.finfo(float).eps * float(np.max(np.diag(out), initial=0.0)))
 
 
 def limit_gram(activation: Activation, inputs: Array, inner: float) -> Gram:
@@ -119,13 +137,15 @@ def limit_gram(activation: Activation, inputs: Array, inner: float) -> Gram:
 
     Source: caron2023, section 2.4.
     """
-    slopes = dual_matrix(activation.slope, inputs, inner)
-    with np.errstate(all="ignore"):
-        product = inner**2 * (inputs @ inputs.T)
-    largest = float(np.max(np.abs(product), initial=0.0))
-    matrix = product * slopes.matrix
-    rounding = (inputs.shape[1] + 4) * np.finfo(float).eps * float(np.max(np.abs(matrix), initial=0.0))
-    return Gram(matrix, largest * slopes.error + rounding)
+    units, norms = _units(np.asarray(inputs, float))
+    roots, matrix = inner * norms, _cosines(units)
+    slopes = _dual(activation.slope, units, roots, matrix)
+    with np.errstate(all="ignore"):  # in place: at n = 2000 every copy costs as much as the product itself
+        matrix *= np.multiply.outer(roots, roots)  # one product, so that the result is symmetric to the last bit
+        matrix *= slopes.matrix
+        largest = float(np.max(roots, initial=0.0) ** 2)
+        rounding = (inputs.shape[1] + 12) * np.finfo(float).eps * float(np.max(np.diag(matrix), initial=0.0))
+        return Gram(matrix, largest * slopes.error + rounding)
 
 
 def limit_gram_balls(activation: Activation, inputs: Array, inner_squared: sp.Expr) -> arb_mat | None:
@@ -201,8 +221,8 @@ def _gate_loop(
         for j in range(b * m // workers, (b + 1) * m // workers):
             for i in range(n):
                 z = 0.0
-                for l in range(d):
-                    z += inputs[i, l] * weights[j, l]
+                for c in range(d):
+                    z += inputs[i, c] * weights[j, c]
                 z *= inner
                 out[b, i] += outer[j] * value(z)
                 slopes[i] = slope(z)
@@ -222,7 +242,7 @@ def output_and_slopes(
     """
     n = len(inputs)
     if activation.leak is not None:
-        workers = 64
+        workers = max(2, min(64, 2**26 // (n * n + 1)))  # a Gram for each: bounded memory
         parts, out = np.zeros((workers, n, n)), np.zeros((workers, n))
         kernels = {
             "value": compile_kernel("value", (Z,), activation.expr),

@@ -88,8 +88,8 @@ def _is_positive_definite(matrix: arb_mat, shift: arb) -> bool:
             return False
         for i in range(k + 1, n):
             factor = rows[k][i] / pivot
-            for l in range(i, n):
-                rows[i][l] -= factor * rows[k][l]
+            for j in range(i, n):
+                rows[i][j] -= factor * rows[k][j]
     return True
 
 

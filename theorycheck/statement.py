@@ -8,7 +8,7 @@ are made, so a card that exists is complete.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -240,3 +240,17 @@ class Theorem:
 
 def _names(things: Any) -> str:
     return ", ".join(sorted(repr(str(thing)) for thing in things))
+
+
+def with_looseness(parts: tuple[Any, ...], **looseness: float) -> tuple[Any, ...]:
+    """Return claims (or assumptions) with the looseness recorded for their labels; spaces in labels become ``_``.
+
+    Raises
+    ------
+    ValueError
+        If a name is no label.
+    """
+    labels = {part.label.replace(" ", "_") for part in parts}
+    if set(looseness) - labels:
+        raise ValueError(f"looseness is recorded for {_names(set(looseness) - labels)}, which is no label")
+    return tuple(replace(part, looseness=looseness.get(part.label.replace(" ", "_"))) for part in parts)

@@ -6,7 +6,8 @@ move only in the row space of the inputs, so the state has ``min(n, d) m + n`` n
 
 Method: Dormand and Prince's pair of order 8 (SciPy's ``DOP853``) with error weights that shrink
 with the residual. The error estimate is the difference from a second run at 30 times the
-tolerance: by the order of the method it is far above the error of the first.
+tolerance: by the order of the method it is far above the error of the first; a multiple of the
+tolerance is added, because at a single saved time the two may agree by chance.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ Array = NDArray[np.float64]
 
 #: the second run's tolerance over the first's
 COARSE = 30.0
+#: what the interpolant may add at a saved time inside a step, in units of the tolerance
+INTERPOLANT = 3.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ def follow_smooth(
     factor, basis = _row_space(inputs)
     start = inner * (inputs @ weights.T)
     problem = _Problem(inputs, labels, weights, outer, inner, value, slope, factor, basis, start)
-    first = np.concatenate([np.zeros(problem.length), labels - value(start) @ outer])
+    with np.errstate(all="ignore"):
+        first = np.concatenate([np.zeros(problem.length), labels - value(start) @ outer])
     coarse, spent, _ = _march(problem, first, times, COARSE * tolerance, budget // 2, None)
     fine, used, last = _march(problem, first, times[: len(coarse)], tolerance, budget - spent, progress)
     reached = min(len(fine), len(coarse))
@@ -125,7 +129,9 @@ def follow_smooth(
     note = ""
     if reached < len(times):
         note = f"stopped at t = {times[reached - 1]:.3g} of {times[-1]:.3g} after {spent + used} evaluations"
-    seen = _Seen(times[:reached], fine[:reached], coarse[:reached], last)
+    # the method's interpolant is not part of its step control: as much again as a step may be off
+    floor = INTERPOLANT * tolerance * (times[:reached] > 0)
+    seen = _Seen(times[:reached], fine[:reached], coarse[:reached], last, floor)
     return _trajectory(problem, seen, slope_bound, curvature_bound, used + spent, note)
 
 
@@ -137,6 +143,7 @@ class _Seen:
     fine: list[tuple[Array, Array, float]]
     coarse: list[tuple[Array, Array, float]]
     last: Array
+    floor: Array
 
 
 def _row_space(inputs: Array) -> tuple[Array, Array]:
@@ -155,11 +162,14 @@ def _march(
     """Return what was observed at the saved times reached, the evaluations spent and the last state."""
     if not np.all(np.isfinite(first)):
         raise FlowStalled("the network's output at time 0 is not finite: scale the data or the weights down")
-    seen = [problem.observe(first)]
+    with np.errstate(all="ignore"):
+        seen = [problem.observe(first)]
     if len(times) == 1:
         return seen, 0, first
     with np.errstate(all="ignore"):
-        top = float(np.linalg.eigvalsh(problem.gram(first))[-1])
+        if not np.all(np.isfinite(seen[0][1])):
+            raise FlowStalled("the tangent Gram at time 0 is not finite: scale the data or the weights down")
+        top = float(np.linalg.eigvalsh(seen[0][1])[-1])
         if np.linalg.norm(first[problem.length :]) == 0 or not top > 0:
             # nothing moves: an exact equilibrium of the flow
             return seen * len(times), 1, first
@@ -205,9 +215,10 @@ def _trajectory(problem: _Problem, seen: _Seen, slope: float, curvature: float, 
     moved = np.array([part[2] for part in seen.fine])
     # how well Grams and displacements are known: as for the residual, from the second run
     doubt = np.linalg.norm(grams - np.array([part[1] for part in seen.coarse]), axis=(1, 2))
-    moved_doubt = np.abs(moved - np.array([part[2] for part in seen.coarse])) + 1e-14 * moved
+    doubt += seen.floor * np.trace(grams, axis1=1, axis2=2)
+    moved_doubt = np.abs(moved - np.array([part[2] for part in seen.coarse])) + (1e-14 + seen.floor) * moved
     size = np.linalg.norm(residual, axis=1)
-    error = np.linalg.norm(residual - np.array([part[0] for part in seen.coarse]), axis=1) + 1e-14 * size
+    error = np.linalg.norm(residual - np.array([part[0] for part in seen.coarse]), axis=1) + (1e-14 + seen.floor) * size
     jump, path = _between(problem, seen.times, size + error, slope, curvature)
     final = problem.weights + problem.unpack(seen.last)[0].T @ problem.basis
     output = problem.value(problem.inner * (problem.inputs @ final.T)) @ problem.outer

@@ -63,7 +63,7 @@ KAPPA = Theorem(
     ),
     claims=(
         Claim("definite", "kappa_n is positive", Bound(sp.S.Zero, kappa, strict=True), _GIVEN),
-        Claim("at most the mean", "kappa_n is at most the mean eigenvalue", Bound(kappa, slope**2 * trace / (d * n)), ()),
+        Claim("at most the mean", "kappa_n is at most the mean eigenvalue", Bound(kappa, slope**2 * trace / (d * n)), (), looseness=3.49),
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),

@@ -24,7 +24,7 @@ from theorycheck.flow import Run, follow
 from theorycheck.grams import Array
 from theorycheck.judge import judge
 from theorycheck.model import Instance
-from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
+from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems.caron2023 import flips as measures
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
@@ -220,18 +220,31 @@ R0 = Theorem(
     standing=Standing.DERIVED,
     notation=s.NOTATION + " The test bounds the gates that can flip while node j stays within rho_j.",
     quantities=_RELU,
-    assumptions=(*_ASSUMED, Assumption("test", "few gates can flip", Bound(flips, TEST_RIGHT))),
-    claims=_claims(heavy_flips, _GIVEN),
+    assumptions=(
+        *_ASSUMED,
+        Assumption("test", "few gates can flip", Bound(flips, TEST_RIGHT)),
+        Assumption("loose test", "four times as many (for a sabotage only)", Bound(flips, 4 * TEST_RIGHT)),
+    ),
+    claims=with_looseness(_claims(heavy_flips, _GIVEN), a=1.2, b=1.3, c=1.02, d=79.0),
     derivations=s.RELU_DUALS,
     order=("data", "weights", "labels"),
     example=make.example(_build, *_FLAGS),
     instances=lambda: _strategy(("relu",)),
     simulate=_SIMULATE,
-    sabotages=_sabotages(heavy_flips, _GIVEN),
+    sabotages=(
+        *_sabotages(heavy_flips, _GIVEN),
+        Claim(
+            "b: test four times looser",
+            "the constant of the test is not sharp",
+            Bound(2 * MU, s.rate),
+            (*_GIVEN[:-1], "loose test"),
+            falsifies="b",
+        ),
+    ),
     showcase=(
         {"n": 2, "d": 2, "m": 2000, "data": "orthogonal", "residual": 0.3},
         {"n": 3, "d": 3, "m": 64_000, "gamma": 0.7, "alpha": 0.6, "data": "orthogonal", "residual": 0.5},
-        {"data": "diabetes", "rows": 2, "columns": "bmi,bp,s5", "m": 400_000},
+        {"data": "diabetes", "rows": 2, "columns": "bp,s2", "m": 100_000, "labels_scale": "norm"},
     ),
 )
 
@@ -249,7 +262,7 @@ R0_SMOOTH = Theorem(
         Assumption("slope at most 1", "sup |s'| <= 1", Bound(slope, sp.S.One)),
         Assumption("test", "the slopes can change little", Bound(TEST_SMOOTH, TEST_RIGHT)),
     ),
-    claims=_claims(SPREAD_SMOOTH, _GIVEN_SMOOTH),
+    claims=with_looseness(_claims(SPREAD_SMOOTH, _GIVEN_SMOOTH), a=4.0, b=4.0, c=1.03, d=80.0),
     derivations=(),
     order=("data", "weights", "labels"),
     example=make.example(_build, *_FLAGS, "activation"),
@@ -257,7 +270,7 @@ R0_SMOOTH = Theorem(
     simulate=_SIMULATE,
     sabotages=_sabotages(SPREAD_SMOOTH, _GIVEN_SMOOTH),
     showcase=(
-        {"n": 2, "d": 2, "m": 2000, "data": "orthogonal", "residual": 0.5},
-        {"data": "wine", "rows": 2, "m": 5000, "gamma": 0.7},
+        {"n": 2, "d": 2, "m": 2000, "data": "orthogonal", "residual": 0.5, "theta": 0.5},
+        {"data": "diabetes", "rows": 2, "columns": "bp,s2", "m": 8000, "theta": 0.5, "labels_scale": "norm"},
     ),
 )

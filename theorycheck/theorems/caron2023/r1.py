@@ -15,7 +15,7 @@ from theorycheck import measure
 from theorycheck.adversary import InputPlan, LabelPlan, input_plans, label_plans
 from theorycheck.flow import follow
 from theorycheck.model import Instance
-from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
+from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import (
@@ -123,9 +123,9 @@ R1 = Theorem(
         s.NOT_PARALLEL,
         s.GAMMA,
         s.DELTA,
-        Assumption("width", "the network is wide enough", Bound(WIDTH, m)),
+        Assumption("width", "the network is wide enough", Bound(WIDTH, m), looseness=4096.0),
     ),
-    claims=_claims(REACH, SPREAD),
+    claims=with_looseness(_claims(REACH, SPREAD), a=4.0, b=4.0, c=5.3, d=1360.0),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
     example=_EXAMPLE,
@@ -208,9 +208,9 @@ R1_LOG = Theorem(
         s.NOT_PARALLEL,
         s.GAMMA,
         s.DELTA,
-        Assumption("width", "the network is wide enough", Bound(WIDTH_LOG, m)),
+        Assumption("width", "the network is wide enough", Bound(WIDTH_LOG, m), looseness=4096.0),
     ),
-    claims=_claims(REACH_LOG, None),
+    claims=with_looseness(_claims(REACH_LOG, None), a=4.0, b=4.0, c=17.0),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
     example=_EXAMPLE_LOG,
@@ -233,7 +233,7 @@ R1_LOG = Theorem(
         ),
     ),
     showcase=(
-        {"n": 1, "d": 1, "m": 0, "delta": 0.3, "label": 0.3, "data": "orthogonal"},
-        {"data": "diabetes", "rows": 1, "columns": "bmi", "m": 0, "labels_scale": "norm"},
+        {"n": 1, "d": 1, "m": 0, "delta": 0.5, "label": 1.0, "data": "orthogonal"},
+        {"data": "diabetes", "rows": 1, "columns": "bmi", "m": 0, "delta": 0.9, "labels_scale": "norm"},
     ),
 )

@@ -15,7 +15,7 @@ from theorycheck.adversary import InputPlan, LabelPlan, input_plans, label_plans
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow
 from theorycheck.model import Instance
-from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
+from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.symbolic.activations import Z
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
@@ -168,7 +168,12 @@ def _instances() -> SearchStrategy[Instance]:
 
 
 def _card(
-    label: str, title: str, width: sp.Expr, quantities: tuple[Quantity, ...], showcase: tuple[dict[str, object], ...]
+    label: str,
+    title: str,
+    width: sp.Expr,
+    quantities: tuple[Quantity, ...],
+    showcase: tuple[dict[str, object], ...],
+    **looseness: float,
 ) -> Theorem:
     return Theorem(
         label=label,
@@ -179,8 +184,8 @@ def _card(
         standing=Standing.DERIVED,
         notation=s.NOTATION,
         quantities=quantities,
-        assumptions=(*_ASSUMED, Assumption("width", "the network is wide enough", Bound(width, m))),
-        claims=_claims(),
+        assumptions=(*_ASSUMED, Assumption("width", "the network is wide enough", Bound(width, m), looseness=64.0)),
+        claims=with_looseness(_claims(), **looseness),
         derivations=(),
         order=("data", "labels", "weights"),
         example=make.example(lambda flags: make.build(flags, width, quantities), *_FLAGS),
@@ -197,9 +202,13 @@ R2 = _card(
     WIDTH,
     _COMMON,
     (
-        {"n": 2, "d": 3, "m": 0, "delta": 0.5, "label": 0.5, "data": "orthogonal"},
-        {"data": "iris", "rows": 2, "m": 0, "delta": 0.5, "labels_scale": "norm"},
+        {"n": 2, "d": 3, "m": 0, "delta": 0.9, "label": 0.5, "data": "orthogonal"},
+        {"data": "diabetes", "rows": 2, "columns": "bp,s2", "m": 0, "delta": 0.9, "labels_scale": "norm"},
     ),
+    a=4.0,
+    b=4.0,
+    c=17.0,
+    d=884.0,
 )
 R2_DATA = _card(
     "caron2023.r2_data",
@@ -207,8 +216,12 @@ R2_DATA = _card(
     WIDTH_DATA,
     _DATA,
     (
-        {"n": 2, "d": 3, "m": 0, "gamma": 0.5, "delta": 0.5, "label": 0.5, "data": "orthogonal"},
-        {"data": "diabetes", "rows": 2, "columns": "bmi,bp,s5", "m": 0, "delta": 0.5, "labels_scale": "norm"},
+        {"n": 2, "d": 3, "m": 0, "gamma": 0.5, "delta": 0.9, "label": 0.5, "data": "orthogonal"},
+        {"data": "diabetes", "rows": 2, "columns": "bp,s2", "m": 0, "delta": 0.5, "labels_scale": "norm"},
     ),
+    a=4.0,
+    b=4.2,
+    c=41.0,
+    d=4680.0,
 )
 _EXAMPLE = R2_DATA.example

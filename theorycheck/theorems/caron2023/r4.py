@@ -201,8 +201,8 @@ R4_VARIANCE = Theorem(
     quantities=_VARIANCE,
     assumptions=(_RESOLUTION,),
     claims=(
-        Claim("at most", "the identity, from above", Bound(deviation, (1 + epsilon) * C_0 * Lambda_2), ("resolution below 1",)),
-        Claim("at least", "the identity, from below", Bound((1 - epsilon) * C_0 * Lambda_2, deviation), ("resolution below 1",)),
+        Claim("at most", "the identity, from above", Bound(deviation, (1 + epsilon) * C_0 * Lambda_2), ("resolution below 1",), looseness=1.09),
+        Claim("at least", "the identity, from below", Bound((1 - epsilon) * C_0 * Lambda_2, deviation), ("resolution below 1",), looseness=1.11),
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
@@ -227,8 +227,8 @@ R4_COUPLING = Theorem(
     quantities=_COUPLING,
     assumptions=(s.UNIT_BALL,),
     claims=(
-        Claim("distance", "the mean distance from the limit", Bound(coupling, _RIGHT), ("unit ball",)),
-        Claim("floor", "the limit is at least gamma kappa_n", Bound(gamma * kappa, limit_least), ()),
+        Claim("distance", "the mean distance from the limit", Bound(coupling, _RIGHT), ("unit ball",), looseness=1.64),
+        Claim("floor", "the limit is at least gamma kappa_n", Bound(gamma * kappa, limit_least), (), looseness=1.15),
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
