@@ -53,7 +53,7 @@ def test_extremes_are_finite_and_right(name):
             found = scalar(point)
             assert math.isfinite(found)
             assert found == pytest.approx(float(block(np.array([point]))[0]), rel=1e-12, abs=1e-15 * (1 + abs(point)))
-            if name != "sine":
+            if name not in ("sine", "gelu", "erf"):  # 60 digits of 1 + erf(-700) take minutes
                 assert same(found, expr, point)
 
 
@@ -100,7 +100,7 @@ def test_missing_arguments_and_unknown_functions_are_refused():
     y = sp.Symbol("y", real=True)
     with pytest.raises(ValueError, match="'entry' uses y"):
         compile_kernel("entry", (X,), X + y)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no code for"):
         compile_kernel("entry", (X,), sp.Function("mystery")(X))
 
 

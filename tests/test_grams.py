@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -196,7 +197,7 @@ def test_blocks_cover_every_neuron_once():
         assert covered[0] == 0
         parts = list(blocks(m, n))
         assert parts[-1].stop == m
-        assert all(a.stop == b.start for a, b in zip(parts, parts[1:], strict=False))
+        assert all(a.stop == b.start for a, b in pairwise(parts))
 
 
 @pytest.mark.parametrize("name", ["relu", "softplus", "tanh", "gelu"])

@@ -32,7 +32,13 @@ def instance(inputs, name="tanh", m=12, seed=0) -> Instance:
     n, d = rows.shape
     signs = rng.choice([-1.0, 1.0], m)
     return Instance(
-        rows, rng.standard_normal(n), rng.standard_normal((m, d)), signs, np.full(m, 1 / m), ASYMMETRIC, ACTIVATIONS[name]
+        rows,
+        rng.standard_normal(n),
+        rng.standard_normal((m, d)),
+        signs,
+        np.full(m, 1 / m),
+        ASYMMETRIC,
+        ACTIVATIONS[name],
     )
 
 
@@ -153,7 +159,15 @@ def test_least_line_sine():
 
 @pytest.mark.parametrize(
     "name",
-    ["decay_rate", "least_along", "least_overall", "displacement", "displacement_within", "gram_change", "interval_times"],
+    [
+        "decay_rate",
+        "least_along",
+        "least_overall",
+        "displacement",
+        "displacement_within",
+        "gram_change",
+        "interval_times",
+    ],
 )
 def test_quantities_of_a_flow_need_a_trajectory(name):
     with pytest.raises(NoTrajectory, match="simulate the instance first"):
@@ -201,9 +215,7 @@ def test_an_uncertain_entry_beats_a_certain_one():
     assert found.note == "tightest at entry 2 of 2"
 
 
-@pytest.mark.parametrize(
-    "bound", [Bound(X + Y, 1), Bound(X, Y)], ids=["within one side", "between the sides"]
-)
+@pytest.mark.parametrize("bound", [Bound(X + Y, 1), Bound(X, Y)], ids=["within one side", "between the sides"])
 def test_entries_at_different_times_are_not_compared(bound):
     with pytest.raises(ValueError, match="same times"):
         judge("b", bound, {X: Measured([0.0, 0.0]), Y: Measured([1.0, 1.0, 1.0])})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -58,17 +61,59 @@ def run(jobs: Sequence[Job], draws: int | None) -> tuple[list[Report], list[dict
     reports: list[Report] = []
     broken: list[dict[str, Any]] = []
     with _bar(len(jobs)) as advance:
-        for index, job in enumerate(jobs):
-            advance(index, job.theorem.label)
+        for job, result in (_together if len(jobs) >= MANY else _in_turn)(jobs, draws, advance):
             try:
-                reports.append(_report(job, draws, partial(_moved, advance, index, job.theorem.label)))
+                reports.append(result())
             except UsageError:
                 raise
             except Exception as problem:
-                traceback.print_exc(file=sys.stderr)
+                traceback.print_exception(problem, file=sys.stderr)
                 error = f"{type(problem).__name__}: {one_line(problem)}"
                 broken.append({"theorem": job.theorem.label, "flags": dict(job.flags), "error": error})
     return reports, broken
+
+
+#: from this many jobs on, starting worker processes pays
+MANY = 12
+
+Result = Iterator[tuple[Job, "Callable[[], Report]"]]
+
+
+def _in_turn(jobs: Sequence[Job], draws: int | None, advance: Callable[[float, str], None]) -> Result:
+    """Yield each job with a function that runs it here."""
+    for index, job in enumerate(jobs):
+        advance(index, job.theorem.label)
+        yield job, partial(_report, job, draws, partial(_moved, advance, index, job.theorem.label))
+
+
+def _together(jobs: Sequence[Job], draws: int | None, advance: Callable[[float, str], None]) -> Result:
+    """Yield each job, in order, with a function that gives its result from one of several processes."""
+    workers = max(1, min(os.cpu_count() or 1, len(jobs)))
+    context = multiprocessing.get_context("spawn")  # a fork would inherit locks of BLAS threads
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        try:
+            futures = [pool.submit(_elsewhere, job.theorem.label, dict(job.flags), draws) for job in jobs]
+            done = 0
+            for future in as_completed(futures):
+                done += 1
+                advance(done, jobs[futures.index(future)].theorem.label)
+            for job, future in zip(jobs, futures, strict=True):
+                yield job, future.result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """Leave the cores to the processes: a BLAS of its own threads would only get in their way."""
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _elsewhere(label: str, flags: dict[str, Any], draws: int | None) -> Report:
+    """Run one job in a worker process, which finds the card by its label: cards hold functions."""
+    from theorycheck import theorems
+
+    return _report(Job(theorems.card(label), flags, asked=False), draws, lambda fraction: None)
 
 
 def _moved(advance: Callable[[float, str], None], index: int, label: str, fraction: float) -> None:

@@ -135,7 +135,7 @@ def _checked(
     )
     if progress is not None:
         progress(1.0)
-    return Report(theorem.label, instance.description, verdicts, notes, time.perf_counter() - started)
+    return Report(theorem.label, dict(instance.description), verdicts, notes, time.perf_counter() - started)
 
 
 def promise(claim: Claim, values: Values) -> float:
@@ -248,7 +248,7 @@ def hunt(theorem: Theorem, claim: Claim, *, examples: int = 60, seed: int = 0, d
         if score[0] > 0:
             target(max(-1e6, min(1e6, score[1])))
         if not worst or score > worst[0][0]:
-            worst[:] = [(score, Find(verdict, instance.description, count))]
+            worst[:] = [(score, Find(verdict, dict(instance.description), count))]
         if verdict.outcome is Outcome.REFUTED:
             raise Found
 

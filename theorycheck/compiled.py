@@ -179,7 +179,10 @@ def scalar_source(name: str, args: tuple[sp.Symbol, ...], expr: sp.Expr) -> str:
         raise ValueError(f"kernel {name!r} uses {', '.join(sorted(map(str, strangers)))}, which its args do not list")
     safe = {arg: sp.Symbol(f"x_{k}", real=True) for k, arg in enumerate(args)}
     printer = _ScalarPrinter()
-    lines, result = _body(printer, _removable(sp.sympify(expr), args).xreplace(safe))
+    try:
+        lines, result = _body(printer, _removable(sp.sympify(expr), args).xreplace(safe))
+    except NotImplementedError as trouble:
+        raise ValueError(f"kernel {name!r}: no code for a function of {expr}") from trouble
     header = f"def {name}({', '.join(str(symbol) for symbol in safe.values())}):"
     note = ", ".join(f"{new} = {old}" for old, new in safe.items())
     doc = f'    """{sp.sstr(expr)}, with {note}."""'.replace("\\", "\\\\")

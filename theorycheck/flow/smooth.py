@@ -130,7 +130,7 @@ def follow_smooth(
     if reached < len(times):
         note = f"stopped at t = {times[reached - 1]:.3g} of {times[-1]:.3g} after {spent + used} evaluations"
     # the method's interpolant is not part of its step control: as much again as a step may be off
-    floor = INTERPOLANT * tolerance * (times[:reached] > 0)
+    floor = np.where(times[:reached] > 0, INTERPOLANT * tolerance, 0.0)
     seen = _Seen(times[:reached], fine[:reached], coarse[:reached], last, floor)
     return _trajectory(problem, seen, slope_bound, curvature_bound, used + spent, note)
 

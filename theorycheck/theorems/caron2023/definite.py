@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -30,7 +32,8 @@ def _curved(run: Run) -> Measured:
 
 def _build(flags: dict[str, object]) -> Instance:
     # the statement is about the data alone: one node carries the activation
-    return make.build({**flags, "m": 1, "gamma": 1.0, "alpha": 0.5}, sp.S.One, ())
+    instance = make.build({**flags, "m": 1, "gamma": 1.0, "alpha": 0.5}, sp.S.One, ())
+    return replace(instance, description={**instance.description, "flags": dict(flags)})
 
 
 def _hard(plan: InputPlan, name: str) -> Instance:
