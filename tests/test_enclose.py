@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theorycheck import enclose as enclose_module
-from theorycheck.enclose import ball, enclose, ends, evaluator, positive_on, supremum
+from theorycheck.bounds import positive_on, supremum
+from theorycheck.enclose import ball, enclose, ends, evaluator
 from theorycheck.symbolic.activations import ACTIVATIONS, Z, activation
 from theorycheck.symbolic.suprema import exact_supremum
 

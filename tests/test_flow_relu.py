@@ -45,11 +45,15 @@ def smoothed(problem: dict, inner: float, leak: float, times: np.ndarray, width:
     def field(_: float, flat: np.ndarray) -> np.ndarray:
         z = inner * flat.reshape(shape) @ x.T
         ramp = np.clip((z + width) / (2 * width), 0, 1)
-        value = np.where(np.abs(z) < width, leak * z + (1 - leak) * (z + width) ** 2 / (4 * width), np.where(z > 0, z, leak * z))
+        value = np.where(
+            np.abs(z) < width, leak * z + (1 - leak) * (z + width) ** 2 / (4 * width), np.where(z > 0, z, leak * z)
+        )
         residual = y - a @ value
         return (inner * a[:, None] * (((leak + (1 - leak) * ramp) * residual) @ x)).ravel()
 
-    out = solve_ivp(field, (0, times[-1]), np.ravel(problem["weights"]).astype(float), "LSODA", times, rtol=1e-9, atol=1e-12)
+    out = solve_ivp(
+        field, (0, times[-1]), np.ravel(problem["weights"]).astype(float), "LSODA", times, rtol=1e-9, atol=1e-12
+    )
     assert out.success
     return np.array([y - output(problem, w.reshape(shape), inner, leak) for w in out.y.T])
 
@@ -163,7 +167,11 @@ def test_between_events_the_residual_is_a_matrix_exponential():
     problem = small(11, n=4, m=40, d=3)
     times = np.linspace(0, 3, 400)
     run = follow_relu(**problem, inner=0.6, times=times)
-    still = [i for i in range(1, 400) if np.array_equal(run.gram[i], run.gram[i - 1]) and run.least[i, 0] == pytest.approx(run.least[i, 1], rel=1e-9)]
+    still = [
+        i
+        for i in range(1, 400)
+        if np.array_equal(run.gram[i], run.gram[i - 1]) and run.least[i, 0] == pytest.approx(run.least[i, 1], rel=1e-9)
+    ]
     assert len(still) > 50
     for i in still[::20]:
         step = expm(-run.gram[i] * (times[i] - times[i - 1])) @ run.residual[i - 1]
@@ -208,7 +216,9 @@ def test_starts_at_the_kink(leak):
 
 
 def test_nothing_moves_where_nothing_is_missing():
-    run = follow_relu([[1.0], [-2.0]], [0.0, 0.0], [[0.0], [0.0]], [1.0, -1.0], inner=1.0, times=[0.0, 5.0], leak=0.5, budget=10)
+    run = follow_relu(
+        [[1.0], [-2.0]], [0.0, 0.0], [[0.0], [0.0]], [1.0, -1.0], inner=1.0, times=[0.0, 5.0], leak=0.5, budget=10
+    )
     assert run.events == 0
     assert np.all(run.residual == 0)
     assert np.all(run.log_loss == -np.inf)
@@ -239,7 +249,10 @@ def test_settle_against_all_modes():
         wrong = crossing_rule(x @ x.T, chosen, chosen == SLIDE, r, leak=leak, side=side)
         if np.any(chosen == SLIDE) and leak == 0.3:
             assert not is_consistent(x @ x.T, wrong, touching, r, leak, side)
-    found = {settle(np.eye(1), np.ones(1, np.int8), np.ones(1, bool), np.array([r]), leak=leak, side=1.0)[0] for r, leak in itertools.product((1.0, -1.0), (0.0, 0.3))}
+    found = {
+        settle(np.eye(1), np.ones(1, np.int8), np.ones(1, bool), np.array([r]), leak=leak, side=1.0)[0]
+        for r, leak in itertools.product((1.0, -1.0), (0.0, 0.3))
+    }
     assert found == {OFF, ON, SLIDE}
 
 
@@ -251,7 +264,11 @@ def is_consistent(cross, modes, touching, residual, leak, side) -> bool:
         force[slides] = -np.linalg.lstsq(cross[np.ix_(slides, slides)], cross[slides] @ force, rcond=None)[0]
     rate = side * cross @ force
     ends = np.sort([leak * residual, residual], axis=0)
-    fits = np.where(slides, (force >= ends[0] - 1e-12) & (force <= ends[1] + 1e-12), np.where(modes == ON, rate >= -1e-12, rate <= 1e-12))
+    fits = np.where(
+        slides,
+        (force >= ends[0] - 1e-12) & (force <= ends[1] + 1e-12),
+        np.where(modes == ON, rate >= -1e-12, rate <= 1e-12),
+    )
     return bool(np.all(fits[touching]))
 
 

@@ -27,7 +27,7 @@ LAYERS = (
 GROUPS = {
     "_cli_check": "cli", "_cli_flags": "cli", "_cli_output": "cli", "__main__": "cli", "flags": "report",
     "report_json": "report", "report_latex": "report", "report_list": "report", "report_table": "report",
-    "data_angles": "data", "data_files": "data",
+    "data_angles": "data", "data_files": "data", "bounds": "enclose", "compiled_printers": "compiled",
 }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ _HOME = {
     "cards": "theorems",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

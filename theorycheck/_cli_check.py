@@ -93,9 +93,7 @@ def _together(jobs: Sequence[Job], draws: int | None, advance: Callable[[float, 
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
         try:
             futures = [pool.submit(_elsewhere, job.theorem.label, dict(job.flags), draws) for job in jobs]
-            done = 0
-            for future in as_completed(futures):
-                done += 1
+            for done, future in enumerate(as_completed(futures), start=1):
                 advance(done, jobs[futures.index(future)].theorem.label)
             for job, future in zip(jobs, futures, strict=True):
                 yield job, future.result

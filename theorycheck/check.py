@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -252,10 +253,8 @@ def hunt(theorem: Theorem, claim: Claim, *, examples: int = 60, seed: int = 0, d
         if verdict.outcome is Outcome.REFUTED:
             raise Found
 
-    try:
+    with suppress(Found):
         look()
-    except Found:
-        pass
     return worst[0][1]
 
 

@@ -28,10 +28,9 @@ from typing import Any
 import numba
 import numpy as np
 import sympy as sp
-from sympy.printing.numpy import NumPyPrinter
-from sympy.printing.pycode import PythonCodePrinter
 
 import theorycheck
+from theorycheck.compiled_printers import BlockPrinter, ScalarPrinter
 
 # Printed into every module: the delicate places, each one line of mathematics.
 _PRELUDE = '''
@@ -103,57 +102,6 @@ def cache_folder() -> Path:
     return Path(base) / "theorycheck"
 
 
-class _ScalarPrinter(PythonCodePrinter):
-    """SymPy's Python printer with the delicate functions sent to the prelude."""
-
-    def __init__(self) -> None:
-        super().__init__({"fully_qualified_modules": True, "allow_unknown_functions": False})
-
-    def _print_Function(self, expr: sp.Expr) -> str:
-        stable = {"exp": "_exp", "acos": "_acos", "asin": "_asin", "Heaviside": "_heaviside"}
-        name = stable.get(type(expr).__name__)
-        if name is None:
-            return super()._print_Function(expr)
-        return f"{name}({self._print(expr.args[0])})"
-
-    _print_exp = _print_acos = _print_asin = _print_Heaviside = _print_Function
-
-    def _print_log(self, expr: sp.Expr) -> str:
-        inner = _softplus_argument(expr)
-        return f"math.log({self._print(expr.args[0])})" if inner is None else f"_softplus({self._print(inner)})"
-
-
-class _BlockPrinter(NumPyPrinter):
-    """SymPy's NumPy printer for blocks of pre-activations, stable where the scalar one is."""
-
-    def _print_log(self, expr: sp.Expr) -> str:
-        inner = _softplus_argument(expr)
-        return (
-            f"numpy.log({self._print(expr.args[0])})"
-            if inner is None
-            else f"numpy.logaddexp(0.0, {self._print(inner)})"
-        )
-
-    def _print_Heaviside(self, expr: sp.Expr) -> str:
-        return f"numpy.heaviside({self._print(expr.args[0])}, 0.5)"
-
-    def _print_erf(self, expr: sp.Expr) -> str:
-        return f"special.erf({self._print(expr.args[0])})"
-
-    def _print_erfc(self, expr: sp.Expr) -> str:
-        return f"special.erfc({self._print(expr.args[0])})"
-
-
-def _softplus_argument(expr: sp.Expr) -> sp.Expr | None:
-    """Return u if ``expr`` is log(1 + exp(u)), else None."""
-    inside = expr.args[0]
-    if len(expr.args) == 1 and isinstance(inside, sp.Add) and len(inside.args) == 2 and sp.S.One in inside.args:
-        other = inside - 1
-        if isinstance(other, sp.exp):
-            return other.args[0]
-    return None
-
-
 def _removable(expr: sp.Expr, args: tuple[sp.Symbol, ...]) -> sp.Expr:
     """Fill a removable singularity at 0 (sin(z)/z) by its limit, for functions of one variable."""
     if len(args) != 1 or not expr.has(args[0]):
@@ -178,7 +126,7 @@ def scalar_source(name: str, args: tuple[sp.Symbol, ...], expr: sp.Expr) -> str:
     if strangers:
         raise ValueError(f"kernel {name!r} uses {', '.join(sorted(map(str, strangers)))}, which its args do not list")
     safe = {arg: sp.Symbol(f"x_{k}", real=True) for k, arg in enumerate(args)}
-    printer = _ScalarPrinter()
+    printer = ScalarPrinter()
     try:
         lines, result = _body(printer, _removable(sp.sympify(expr), args).xreplace(safe))
     except NotImplementedError as trouble:
@@ -222,7 +170,7 @@ def compile_block(args: tuple[sp.Symbol, ...], expr: sp.Expr) -> Callable[..., A
     The function broadcasts its arguments and never warns: overflow ends in inf or NaN.
     """
     safe = {arg: sp.Symbol(f"x_{k}", real=True) for k, arg in enumerate(args)}
-    lines, result = _body(_BlockPrinter(), _removable(sp.sympify(expr), args).xreplace(safe))
+    lines, result = _body(BlockPrinter(), _removable(sp.sympify(expr), args).xreplace(safe))
     names = ", ".join(str(symbol) for symbol in safe.values())
     body = [f"    {line}" for line in [*lines, f"return 1.0 * numpy.broadcast_arrays({result}, {names})[0]"]]
     source = "\n".join([f"def block({names}):", *body]) + "\n"

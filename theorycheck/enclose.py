@@ -10,24 +10,16 @@ interval arithmetic*, IEEE Trans. Computers 66 (2017).
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import sympy as sp
 from flint import arb, ctx, fmpq
 
-from theorycheck.evidence import Certificate
-
 #: precisions (bits) that ``enclose`` tries in turn
 PRECISIONS = (64, 128, 256, 512, 1024)
-
-# The half line beyond 2^64 holds no pre-activation of a network with finite loss in
-# double precision; a supremum is certified on [-REACH, REACH].
-REACH = 2.0**64
 
 
 def ball(value: Any, error: float = 0.0) -> arb:
@@ -254,111 +246,3 @@ def enclose(expr: sp.Expr, values: Mapping[sp.Symbol, Any] | None = None) -> arb
             return best
         best = result if best is None or result.is_finite() else best
     return best
-
-
-def supremum(expr: sp.Expr, variable: sp.Symbol, *, tolerance: float = 1e-6, pieces: int = 20_000) -> Certificate:
-    """Enclose the supremum of ``|expr|`` over ``|variable| <= 2^64`` by branch and bound.
-
-    Parameters
-    ----------
-    tolerance
-        Stop when upper and lower end agree to this, relatively.
-    pieces
-        The most intervals to look at; the enclosure is sound however few.
-
-    Returns
-    -------
-    Certificate
-        ``lower <= sup |expr| <= upper``.
-    """
-    over, at = _bounds_of(expr, variable)
-    with ctx.workprec(192):
-        lower = _climb(at)
-        edges = [0.0] + [2.0**k for k in range(-4, 65)]
-        cells = [cell for low, high in pairwise(edges) for cell in ((low, high), (-high, -low))]
-        queue = [(-over(low, high), low, high) for low, high in cells]
-        heapq.heapify(queue)
-        looked_at = len(queue)
-        while looked_at < pieces and -queue[0][0] > lower * (1 + tolerance) + 1e-12:
-            _, left, right = heapq.heappop(queue)
-            middle = left + (right - left) / 2
-            lower = max(lower, at(middle))
-            for low, high in ((left, middle), (middle, right)):
-                heapq.heappush(queue, (-over(low, high), low, high))
-            looked_at += 2
-        upper = -queue[0][0]
-    return Certificate(
-        says=f"{lower!r} <= sup |{expr}| <= {upper!r} over |{variable}| <= 2^64",
-        method=f"branch and bound in balls, {looked_at} intervals at 192 bits",
-        lower=lower,
-        upper=upper,
-        evidence={"expression": str(expr), "reach": REACH},
-    )
-
-
-def _climb(at: Callable[[float], float]) -> float:
-    """Return a large value of ``at``, from a grid on [-10, 10] and a local search around its best point."""
-    point, step = max((k / 16 for k in range(-160, 161)), key=at), 1 / 16
-    for _ in range(20):
-        step /= 3
-        point = max((point + k * step for k in range(-3, 4)), key=at)
-    return at(point)
-
-
-def _bounds_of(expr: sp.Expr, variable: sp.Symbol) -> tuple[Callable[[float, float], float], Callable[[float], float]]:
-    """Return an upper bound of ``|expr|`` on an interval and a lower bound of it at a point."""
-    derivative = sp.diff(expr, variable)
-    # The centred form f(c) + f'(I)(I - c) is far sharper near a maximum; it needs a
-    # derivative that is bounded, which a jump is not.
-    smooth = not expr.has(sp.Heaviside, sp.sign, sp.Piecewise, sp.Abs, sp.Max, sp.Min)
-
-    def at(point: float) -> float:
-        return max(0.0, ends(abs(evaluator({variable: arb(point)})(expr)))[0])
-
-    def over(low: float, high: float) -> float:
-        cell = {variable: arb(low).union(arb(high))}
-        bound = ends(abs(evaluator(cell)(expr)))[1]
-        if smooth and high - low <= 1:
-            middle = low + (high - low) / 2
-            reach = max(arb(high) - arb(middle), arb(middle) - arb(low), key=arb.upper)
-            slope = abs(evaluator(cell)(derivative)) * reach.upper()
-            bound = min(bound, ends(abs(evaluator({variable: arb(middle)})(expr)) + slope)[1])
-        return bound
-
-    return over, at
-
-
-def positive_on(
-    expr: sp.Expr, box: Mapping[sp.Symbol, tuple[float, float]], *, pieces: int = 20_000
-) -> Certificate | None:
-    """Prove ``expr > 0`` on a box by branch and bound in balls, or return None if it cannot.
-
-    The certificate's ``lower`` end is a positive lower bound of ``expr`` on the box.
-    """
-    symbols = list(box)
-    waiting = [tuple(box[symbol] for symbol in symbols)]
-    least, looked_at = math.inf, 0
-    with ctx.workprec(128):
-        while waiting:
-            cell = waiting.pop()
-            looked_at += 1
-            values = {s: arb(low).union(arb(high)) for s, (low, high) in zip(symbols, cell, strict=True)}
-            low_end = ends(evaluator(values)(expr))[0]
-            if low_end > 0:
-                least = min(least, low_end)
-                continue
-            widths = [high - low for low, high in cell]
-            widest = max(range(len(cell)), key=widths.__getitem__)
-            if looked_at >= pieces or widths[widest] < 1e-12:
-                return None
-            low, high = cell[widest]
-            middle = low + (high - low) / 2
-            for half in ((low, middle), (middle, high)):
-                waiting.append((*cell[:widest], half, *cell[widest + 1 :]))
-    return Certificate(
-        says=f"{expr} >= {least!r} > 0 on {dict(box)}",
-        method=f"branch and bound in balls, {looked_at} boxes at 128 bits",
-        lower=least,
-        upper=math.inf,
-        evidence={"expression": str(expr)},
-    )

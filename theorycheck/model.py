@@ -174,4 +174,4 @@ def gaussian_weights(m: int, d: int, seed: int) -> tuple[Array, Array]:
         )
     generator = np.random.default_rng(seed)
     weights = generator.standard_normal((m, d))
-    return weights, generator.integers(0, 2, m) * 2.0 - 1.0
+    return weights, np.asarray(generator.integers(0, 2, m) * 2.0 - 1.0, dtype=float)

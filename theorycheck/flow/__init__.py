@@ -9,8 +9,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from theorycheck.bounds import supremum
 from theorycheck.compiled import compile_block
-from theorycheck.enclose import supremum
 from theorycheck.evidence import Measured
 from theorycheck.flow.relu import follow_relu
 from theorycheck.flow.smooth import follow_smooth
@@ -32,6 +32,10 @@ class Run:
     notes: tuple[str, ...] = field(default=())
 
 
+#: a supremum that large on |z| <= 2^64 grows with z: the activation has none on the line
+UNBOUNDED = 2.0**32
+
+
 def suprema(activation: Activation) -> tuple[Measured, Measured]:
     """Return ``sup |s'|`` and ``sup |s''|``: exactly where a rule applies, else enclosed.
 
@@ -47,7 +51,7 @@ def _supremum(activation: Activation, order: int) -> Measured:
         value = float(exact)
         return Measured(value, 0.0 if sp.Rational(value) == exact else np.spacing(value), rigorous=True)
     certificate = supremum(expr, Z)
-    if not np.isfinite(certificate.upper) or certificate.upper > 1e300:
+    if not certificate.upper < UNBOUNDED:
         return Measured(np.inf)
     return Measured.between(certificate.lower, certificate.upper, rigorous=True)
 

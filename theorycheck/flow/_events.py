@@ -89,7 +89,20 @@ def parabola(slack: float, slope: float, bend: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def spectral_step(cross: Array, watched: Watched, slot: int, gate: int, kind: int, leak: float, side: float, segment: Segment, clocks: Array, slack: float, slope: float, left: float) -> float:
+def spectral_step(
+    cross: Array,
+    watched: Watched,
+    slot: int,
+    gate: int,
+    kind: int,
+    leak: float,
+    side: float,
+    segment: Segment,
+    clocks: Array,
+    slack: float,
+    slope: float,
+    left: float,
+) -> float:
     """Return a time for which one watched function surely stays positive, from its own spectral coefficients.
 
     ``kind`` 0: the height of a gate, times ``side``; 1: ``side (v - leak r)``; 2: ``side (r - v)`` of a sliding gate.
@@ -131,7 +144,18 @@ def spectral_step(cross: Array, watched: Watched, slot: int, gate: int, kind: in
 
 
 @njit(cache=True, error_model="numpy")
-def measure(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, time: float, clocks: Array, state: Array, slack: Array, slope: Array) -> bool:
+def measure(
+    cross: Array,
+    reach: Array,
+    watched: Watched,
+    slot: int,
+    leak: float,
+    time: float,
+    clocks: Array,
+    state: Array,
+    slack: Array,
+    slope: Array,
+) -> bool:
     """Write all watched functions of one neuron and their derivatives into ``slack, slope`` (3, n); is there an event?
 
     Rows: the distance of a gate's height from its kink, and that of a sliding force from either end of its interval.
@@ -169,7 +193,17 @@ def measure(cross: Array, reach: Array, watched: Watched, slot: int, leak: float
 
 
 @njit(cache=True, error_model="numpy")
-def look(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, segment: Segment, clocks: Array, state: Array, left: float) -> bool:
+def look(
+    cross: Array,
+    reach: Array,
+    watched: Watched,
+    slot: int,
+    leak: float,
+    segment: Segment,
+    clocks: Array,
+    state: Array,
+    left: float,
+) -> bool:
     """Look at one neuron now: return whether it has an event, else write when to look again."""
     size = cross.shape[0]
     time = segment.start + clocks[STAGE]
@@ -193,16 +227,35 @@ def look(cross: Array, reach: Array, watched: Watched, slot: int, leak: float, s
                 # until Q has grown by so much, z' falls by at most lever times that, whatever happens elsewhere
                 turn_key = min(turn_key, clocks[TURN] + clocks[RATE] * second)
                 time_key = min(time_key, time + ratio(slack[kind, i], lever * clocks[RATE] * second - slope[kind, i]))
-    watched.path_key[slot], watched.turn_key[slot], watched.time_key[slot], watched.stage_key[slot] = path_key, turn_key, time_key, np.inf
+    watched.path_key[slot], watched.turn_key[slot], watched.time_key[slot], watched.stage_key[slot] = (
+        path_key,
+        turn_key,
+        time_key,
+        np.inf,
+    )
     if watched.looked[slot] == segment.number:
         pull = -1.0 if watched.gain[slot] > 0.0 else 1.0
-        watched.stage_key[slot] = local_stage(cross, watched, slot, leak, pull, segment, clocks, slack, slope, steps, left)
+        watched.stage_key[slot] = local_stage(
+            cross, watched, slot, leak, pull, segment, clocks, slack, slope, steps, left
+        )
     watched.looked[slot] = segment.number
     return False
 
 
 @njit(cache=True, error_model="numpy")
-def local_stage(cross: Array, watched: Watched, slot: int, leak: float, pull: float, segment: Segment, clocks: Array, slack: Array, slope: Array, steps: Array, left: float) -> float:
+def local_stage(
+    cross: Array,
+    watched: Watched,
+    slot: int,
+    leak: float,
+    pull: float,
+    segment: Segment,
+    clocks: Array,
+    slack: Array,
+    slope: Array,
+    steps: Array,
+    left: float,
+) -> float:
     """Return the stage up to which no watched function of this neuron has a root in this segment.
 
     Only the most pressing function is refined spectrally, until the most pressing one is refined.
@@ -218,7 +271,9 @@ def local_stage(cross: Array, watched: Watched, slot: int, leak: float, pull: fl
         if refined[kind, gate] or steps[kind, gate] >= left:
             break
         side = pull if kind > 0 else (1.0 if watched.modes[slot, gate] == ON else -1.0)
-        step = spectral_step(cross, watched, slot, gate, kind, leak, side, segment, clocks, slack[kind, gate], slope[kind, gate], left)
+        step = spectral_step(
+            cross, watched, slot, gate, kind, leak, side, segment, clocks, slack[kind, gate], slope[kind, gate], left
+        )
         steps[kind, gate] = max(steps[kind, gate], step)
         refined[kind, gate] = True
     # at least a few units of the clock's rounding, which the margins cover
@@ -255,7 +310,11 @@ def next_slot(watched: Watched, clocks: Array, heads: Array, start: float, limit
         if not wake < when:
             continue
         when = wake
-        keys = watched.path_key if kind == 0 else (watched.turn_key if kind == 1 else (watched.stage_key if kind == 2 else watched.time_key))
+        keys = (
+            watched.path_key
+            if kind == 0
+            else (watched.turn_key if kind == 1 else (watched.stage_key if kind == 2 else watched.time_key))
+        )
         for candidate in range(first * BLOCK, min((first + 1) * BLOCK, keys.size)):
             if keys[candidate] == key and (kind == 2 or watched.stage_key[candidate] == np.inf):
                 slot = candidate
@@ -263,7 +322,18 @@ def next_slot(watched: Watched, clocks: Array, heads: Array, start: float, limit
 
 
 @njit(cache=True, error_model="numpy")
-def advance(cross: Array, reach: Array, watched: Watched, leak: float, segment: Segment, clocks: Array, state: Array, stop: float, end: float, limit: float) -> int:
+def advance(
+    cross: Array,
+    reach: Array,
+    watched: Watched,
+    leak: float,
+    segment: Segment,
+    clocks: Array,
+    state: Array,
+    stop: float,
+    end: float,
+    limit: float,
+) -> int:
     """Follow the segment until an event, stage ``stop`` (at most ``end``), or until the path may exceed ``limit``.
 
     Returns the slot with an event, -1 at ``stop``, or -2 if the neurons must be screened again.

@@ -179,7 +179,9 @@ def sum_parts(cross: Array, watched: Watched, leak: float, inner: float, outer: 
 
 
 @njit(cache=True, error_model="numpy")
-def sliding_gram(cross: Array, watched: Watched, slots: NDArray[np.int64], leak: float, outer: Array, residual: Array) -> Array:
+def sliding_gram(
+    cross: Array, watched: Watched, slots: NDArray[np.int64], leak: float, outer: Array, residual: Array
+) -> Array:
     """Return the sum of ``outer^2 slope slope^T`` over ``slots``, with the actual slopes of sliding gates, (n, n)."""
     size = residual.size
     total, slope = np.zeros((size, size)), np.empty(size)

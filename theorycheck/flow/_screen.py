@@ -39,14 +39,29 @@ def forward(inputs: Array, weights: Array, outer: Array, inner: float, leak: flo
                 for i in range(size):
                     new = total[a, i] + part[a, i]
                     # Neumaier: what the larger summand could not take
-                    lost[a, i] += (total[a, i] - new) + part[a, i] if abs(total[a, i]) >= abs(part[a, i]) else (part[a, i] - new) + total[a, i]
+                    lost[a, i] += (
+                        (total[a, i] - new) + part[a, i]
+                        if abs(total[a, i]) >= abs(part[a, i])
+                        else (part[a, i] - new) + total[a, i]
+                    )
                     total[a, i] = new
                     part[a, i] = 0.0
     return total + lost
 
 
 @njit(cache=True, error_model="numpy")
-def screen(inputs: Array, weights: Array, outer: Array, inner: float, reach: Array, limit: float, watched: NDArray[np.bool_], risk: NDArray[np.bool_], codes: NDArray[np.int64], table: Array) -> None:
+def screen(
+    inputs: Array,
+    weights: Array,
+    outer: Array,
+    inner: float,
+    reach: Array,
+    limit: float,
+    watched: NDArray[np.bool_],
+    risk: NDArray[np.bool_],
+    codes: NDArray[np.int64],
+    table: Array,
+) -> None:
     """Mark in ``risk`` (m,) the unwatched neurons with a gate that a path of length ``limit`` can bring to its kink.
 
     The others never switch. Their ``outer^2`` are summed by gate pattern into ``table`` (2^n, 2: sum and count), or, if

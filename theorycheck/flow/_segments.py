@@ -66,10 +66,26 @@ def start(problem: Problem) -> Flow:
     state = np.zeros((3, n))
     state[0] = problem.labels - output
     empty = np.zeros((0, n))
-    watched = Watched(np.zeros(0, np.int64), np.zeros(0), empty, empty, empty, np.zeros((0, n), np.int8), empty, empty, np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
+    watched = Watched(
+        np.zeros(0, np.int64),
+        np.zeros(0),
+        empty,
+        empty,
+        empty,
+        np.zeros((0, n), np.int8),
+        empty,
+        empty,
+        np.zeros(0),
+        np.zeros(0),
+        np.zeros(0),
+        np.zeros(0),
+        np.zeros(0, np.int64),
+    )
     segment = Segment(np.zeros(n), np.eye(n), state[0].copy(), np.zeros(n), 0.0, 0)
     flow = Flow(watched, np.zeros(len(problem.outer), bool), segment, np.zeros(6), state, np.zeros((4, n, n)))
-    flow.error = float(np.linalg.norm(4 * EPS * (size + np.abs(problem.labels)) + 2 * EPS * problem.inputs.shape[1] * size))
+    flow.error = float(
+        np.linalg.norm(4 * EPS * (size + np.abs(problem.labels)) + 2 * EPS * problem.inputs.shape[1] * size)
+    )
     flow.limit = 0.0
     watch(problem, flow)
     open_segment(problem, flow)
@@ -102,7 +118,18 @@ def watch(problem: Problem, flow: Flow, ahead: float = 0.0) -> None:
     risk = np.zeros(m, dtype=bool)
     table, codes = np.zeros((2**n if n <= TABLE else 0, 2)), np.zeros(m if TABLE < n <= 62 else 0, np.int64)
     if problem.screening and n <= 62:
-        screen(problem.inputs, problem.weights, problem.outer, problem.inner, problem.reach, flow.limit, flow.known, risk, codes, table)
+        screen(
+            problem.inputs,
+            problem.weights,
+            problem.outer,
+            problem.inner,
+            problem.reach,
+            flow.limit,
+            flow.known,
+            risk,
+            codes,
+            table,
+        )
     else:
         risk = (problem.outer != 0) & ~flow.known
         flow.limit = np.inf
@@ -129,13 +156,29 @@ def add_watched(problem: Problem, flow: Flow, index: NDArray[np.int64]) -> None:
     impulse = np.where(modes == ON, 1.0, problem.leak) * flow.state[2]
     touching = (height == 0) & (problem.reach > 0)
     height = height + gain[:, None] * (impulse @ problem.cross)
-    fresh = Watched(index, gain, height, impulse, np.tile(flow.state[2], (q, 1)), modes, np.zeros((q, n)), np.zeros((q, n)), np.full(q, -np.inf), np.full(q, -np.inf), np.full(q, np.inf), np.full(q, np.inf), np.full(q, -1))
+    fresh = Watched(
+        index,
+        gain,
+        height,
+        impulse,
+        np.tile(flow.state[2], (q, 1)),
+        modes,
+        np.zeros((q, n)),
+        np.zeros((q, n)),
+        np.full(q, -np.inf),
+        np.full(q, -np.inf),
+        np.full(q, np.inf),
+        np.full(q, np.inf),
+        np.full(q, -1),
+    )
     choices: dict[bytes, NDArray[np.int8]] = {}
     for slot in np.flatnonzero(touching.any(axis=1)):
         side = np.sign(gain[slot])
         key = modes[slot].tobytes() + touching[slot].tobytes() + side.tobytes()
         if key not in choices:
-            choices[key] = settle(problem.cross, modes[slot], touching[slot], flow.state[0], leak=problem.leak, side=side)
+            choices[key] = settle(
+                problem.cross, modes[slot], touching[slot], flow.state[0], leak=problem.leak, side=side
+            )
         modes[slot] = choices[key]
         flow.slides += int(np.sum(modes[slot] == SLIDE))
     set_levers(problem.cross, fresh, 0, q, problem.leak)
@@ -160,7 +203,9 @@ def open_segment(problem: Problem, flow: Flow) -> None:
     start = flow.segment.start + float(flow.clocks[STAGE])
     matrix = evolution(problem, flow.parts)
     if not np.isfinite(matrix).all() or not np.isfinite(flow.state).all():
-        raise FlowStalled(f"a number overflowed at t = {start:.6g} after {flow.events} events: rescale the inputs, labels or weights")
+        raise FlowStalled(
+            f"a number overflowed at t = {start:.6g} after {flow.events} events: rescale the inputs, labels or weights"
+        )
     flow.error = error_now(flow)
     rates, basis = np.linalg.eigh(matrix)
     rates, basis = rates.clip(0), np.ascontiguousarray(basis)
@@ -178,14 +223,27 @@ def error_now(flow: Flow) -> float:
     size = float(np.linalg.norm(flow.segment.amplitude))
     decay = float(np.exp(-rates[0] * stage))
     # an error eps |G| of the slowest rate acts for the whole stage; the other terms are one rotation there and back
-    return decay * flow.error + 2 * EPS * (2 * float(flow.clocks[SPEED]) + size * decay * (1 + float(rates[-1]) * stage))
+    return decay * flow.error + 2 * EPS * (
+        2 * float(flow.clocks[SPEED]) + size * decay * (1 + float(rates[-1]) * stage)
+    )
 
 
 def run_until(problem: Problem, flow: Flow, time: float, budget: int) -> bool:
     """Follow the flow to ``time``; return whether the budget of events allowed it."""
     while True:
         stop, end = time - flow.segment.start, problem.times[-1] - flow.segment.start
-        slot = advance(problem.cross, problem.reach, flow.watched, problem.leak, flow.segment, flow.clocks, flow.state, stop, end, flow.limit)
+        slot = advance(
+            problem.cross,
+            problem.reach,
+            flow.watched,
+            problem.leak,
+            flow.segment,
+            flow.clocks,
+            flow.state,
+            stop,
+            end,
+            flow.limit,
+        )
         if slot == -1:
             return True
         if slot == -2:

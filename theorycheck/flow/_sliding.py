@@ -15,7 +15,9 @@ from theorycheck.flow._gates import ADMIT, OFF, ON, SLIDE
 Array = NDArray[np.float64]
 
 
-def box_minimum(cross: Array, pull: Array, low: Array, high: Array, start: Array, *, slip: float, flat: Array) -> tuple[Array, NDArray[np.bool_]]:
+def box_minimum(
+    cross: Array, pull: Array, low: Array, high: Array, start: Array, *, slip: float, flat: Array
+) -> tuple[Array, NDArray[np.bool_]]:
     """Minimise ``v.K v / 2 + pull.v`` over a box by a primal active set.
 
     A violating variable never depends on the free ones (their gradients vanish, and the gradient lies in the range of
@@ -62,7 +64,9 @@ def box_minimum(cross: Array, pull: Array, low: Array, high: Array, start: Array
     return value, free
 
 
-def settle(cross: Array, modes: NDArray[np.int8], touching: NDArray[np.bool_], residual: Array, *, leak: float, side: float) -> NDArray[np.int8]:
+def settle(
+    cross: Array, modes: NDArray[np.int8], touching: NDArray[np.bool_], residual: Array, *, leak: float, side: float
+) -> NDArray[np.int8]:
     """Return the modes with which the touching gates of one neuron go on.
 
     Touching gates with ``side * r < 0`` are attracted by the kink: their forces minimise ``|X^T v|^2`` over their
@@ -98,7 +102,9 @@ def settle(cross: Array, modes: NDArray[np.int8], touching: NDArray[np.bool_], r
         if len(pulled):
             force[pulled] = 0
             pull = cross[pulled] @ force
-            force[pulled], free = box_minimum(cross[np.ix_(pulled, pulled)], pull, low, high, residual[pulled], slip=ADMIT * size, flat=flat[pulled])
+            force[pulled], free = box_minimum(
+                cross[np.ix_(pulled, pulled)], pull, low, high, residual[pulled], slip=ADMIT * size, flat=flat[pulled]
+            )
         rate = side * (cross @ force)
         active = force == residual
         offence = np.where(pushed, np.where(active, -rate, rate), 0.0)

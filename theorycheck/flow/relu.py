@@ -22,8 +22,17 @@ Array = NDArray[np.float64]
 
 
 def follow_relu(
-    inputs: ArrayLike, labels: ArrayLike, weights: ArrayLike, outer: ArrayLike, *, inner: float, times: ArrayLike,
-    leak: float = 0.0, budget: int = 200_000, progress: Callable[[float], object] | None = None, screening: bool = True,
+    inputs: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike,
+    outer: ArrayLike,
+    *,
+    inner: float,
+    times: ArrayLike,
+    leak: float = 0.0,
+    budget: int = 200_000,
+    progress: Callable[[float], object] | None = None,
+    screening: bool = True,
 ) -> Trajectory:
     """Follow ``w_j' = inner outer_j sum_i slope_ij x_i r_i`` for ``f_i = sum_j outer_j s(inner w_j . x_i)``.
 
@@ -73,25 +82,46 @@ def follow_relu(
     return _assemble(problem, flow, saved, note)
 
 
-def _problem(inputs: ArrayLike, labels: ArrayLike, weights: ArrayLike, outer: ArrayLike, inner: float, times: ArrayLike, leak: float, screening: bool) -> Problem:
+def _problem(
+    inputs: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike,
+    outer: ArrayLike,
+    inner: float,
+    times: ArrayLike,
+    leak: float,
+    screening: bool,
+) -> Problem:
     """Check and freeze the arguments."""
     x, y, w, a, t = (np.ascontiguousarray(v, dtype=float) for v in (inputs, labels, weights, outer, times))
-    if x.ndim != 2 or w.ndim != 2 or y.shape != x.shape[:1] or a.shape != w.shape[:1] or x.shape[1] != w.shape[1] or not x.size or not w.size:
-        raise ValueError(f"inputs (n, d), labels (n,), weights (m, d), outer (m,) do not fit: {x.shape}, {y.shape}, {w.shape}, {a.shape}")
+    if (
+        x.ndim != 2
+        or w.ndim != 2
+        or y.shape != x.shape[:1]
+        or a.shape != w.shape[:1]
+        or x.shape[1] != w.shape[1]
+        or not x.size
+        or not w.size
+    ):
+        raise ValueError(
+            f"inputs (n, d), labels (n,), weights (m, d), outer (m,) do not fit: {x.shape}, {y.shape}, {w.shape}, {a.shape}"
+        )
     if t.ndim != 1 or not t.size or t[0] != 0 or np.any(np.diff(t) <= 0):
         raise ValueError("times must be a list that starts at 0 and increases")
     if not (0 < inner < np.inf and 0 <= leak < 1):
         raise ValueError(f"inner must be positive and leak in [0, 1), but inner = {inner:g} and leak = {leak:g}")
     if not all(np.isfinite(v).all() for v in (x, y, w, a, t)):
-        raise FlowStalled("an input, label, weight or time is not finite at time 0, after 0 events: look for overflow in what made them")
+        raise FlowStalled(
+            "an input, label, weight or time is not finite at time 0, after 0 events: look for overflow in what made them"
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         cross = x @ x.T
         if not np.isfinite(np.linalg.norm(cross) * inner**2 * np.sum(a**2) * np.linalg.norm(y)):
-            raise FlowStalled("the first gradient overflows at time 0, after 0 events: rescale inputs, labels or outer weights")
+            raise FlowStalled(
+                "the first gradient overflows at time 0, after 0 events: rescale inputs, labels or outer weights"
+            )
     operator = float(np.sqrt(np.linalg.eigvalsh(cross)[-1].clip(0)))
     return Problem(x, y, w, a, inner, leak, t, screening, cross, operator, np.sqrt(np.diag(cross)) * operator)
-
-
 
 
 def _snapshot(problem: Problem, flow: Flow) -> dict[str, Any]:
@@ -117,13 +147,18 @@ def _final_weights(problem: Problem, last: dict[str, Any]) -> Array:
     """Return the weights at the last saved time, shape (m, d)."""
     final = moved_weights(problem.inputs, problem.weights, problem.outer, problem.inner, problem.leak, last["integral"])
     index = last["index"]
-    final[index] = problem.weights[index] + (problem.inner * problem.outer[index])[:, None] * (last["impulse"] @ problem.inputs)
+    final[index] = problem.weights[index] + (problem.inner * problem.outer[index])[:, None] * (
+        last["impulse"] @ problem.inputs
+    )
     return final
 
 
 def _assemble(problem: Problem, flow: Flow, saved: list[dict[str, Any]], note: str) -> Trajectory:
     """Put the saved times together."""
-    table = {key: np.array([kept[key] for kept in saved]) for key in ("residual", "error", "gram", "least", "change", "far", "path")}
+    table = {
+        key: np.array([kept[key] for kept in saved])
+        for key in ("residual", "error", "gram", "least", "change", "far", "path")
+    }
     far, path = table["far"], np.diff(table["path"])
     # between two saved times nobody is farther from both than the path allows: the mean of the two bounds
     between = (far[1:] + far[:-1] + problem.inner * problem.operator * path) / 2 * (1 + 1e-12)

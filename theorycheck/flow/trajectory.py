@@ -18,8 +18,9 @@ class FlowStalled(RuntimeError):
 class Trajectory:
     """A network after simulation, at ``k`` saved times, with ``n`` samples, ``m`` neurons and ``d`` inputs.
 
-    Time is flow time: ``w' = -grad L`` with ``L = |r|^2 / 2``. Lower and upper ends are proved up to rounding unless
-    the integrator that made them says otherwise.
+    Time is flow time: ``w' = -grad L`` with ``L = |r|^2 / 2``. For ReLU, lower and upper ends are proved up to
+    rounding; for smooth activations what happens between saved times is proved and the error of the integration is an
+    estimate.
 
     Attributes
     ----------

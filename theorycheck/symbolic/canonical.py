@@ -27,7 +27,7 @@ _INVERSES: dict[type, tuple[Callable[[Expr], Expr], Expr, Expr]] = {
 }
 
 
-def canonical(expr: Expr) -> Expr:  # noqa: PLR0911  (one return for each kind of node)
+def canonical(expr: Expr) -> Expr:
     """Return ``expr`` with kinks, jumps and logistics in canonical form, rewritten from the leaves up.
 
     ``Max``, ``Min`` and ``Abs`` become sums of ``Max(0, u)``, ``sign`` becomes ``Heaviside``, a linear ``u`` is made

@@ -120,7 +120,7 @@ def _expectation(left: Expr, right: Expr, law: _Law) -> Expr | None:
 
 
 @cache
-def _expect(f: Factor, g: Factor, law: _Law) -> Expr:  # noqa: PLR0911  (one return for each rule)
+def _expect(f: Factor, g: Factor, law: _Law) -> Expr:
     """Return E[f(u) g(v)]."""
     if any((f.a, f.b, g.a, g.b)):
         return _tilt(f, g, law)
