@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import theorycheck
-from theorycheck.report_table import card_table_markdown
+from theorycheck.report_list import card_table_markdown
 from theorycheck.theorems import cards, papers
 
 ROOT = Path(__file__).parents[1]

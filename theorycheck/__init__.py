@@ -29,7 +29,7 @@ _HOME = {
     "cards": "theorems",
 }
 
-__all__ = sorted(_HOME)
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -58,8 +58,8 @@ class _Problem:
         """Return the time derivative of displacement and residual."""
         _, residual, h = self.unpack(state)
         slopes = self.slope(h)
-        moving = self.inner * self.outer * (self.factor.T @ (slopes * residual[:, None]))
-        falling = -(slopes * (self.inner * (self.factor @ moving))) @ self.outer
+        moving: Array = self.inner * self.outer * (self.factor.T @ (slopes * residual[:, None]))
+        falling: Array = -(slopes * (self.inner * (self.factor @ moving))) @ self.outer
         return np.concatenate([moving.ravel(), falling])
 
     def observe(self, state: Array) -> tuple[Array, Array, float]:
