@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def between(start: str, text: str = README) -> str:
-    return text.split(start)[1].split("<!-- end -->")[0].strip()
+    return text.split(start)[1].split("<!-- end -->", maxsplit=1)[0].strip()
 
 
 def test_the_readme_carries_the_table_of_cards():

@@ -54,7 +54,7 @@ class _Problem:
         moved = state[: self.length].reshape(self.factor.shape[1], -1)
         return moved, state[self.length :], self.start + self.inner * (self.factor @ moved)
 
-    def speed(self, _: float, state: Array) -> Array:
+    def speed(self, _time: float, state: Array) -> Array:
         """Return the time derivative of displacement and residual."""
         _, residual, h = self.unpack(state)
         slopes = self.slope(h)
