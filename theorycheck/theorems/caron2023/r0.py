@@ -56,6 +56,7 @@ _SHARED = (
 )  # fmt: skip
 _RELU = (
     *_SHARED,
+    s.IS_RELU,
     Quantity(flips, "largest eigenvalue of the flip mass, uniform weights", measures.flips),
     Quantity(heavy_flips, "largest eigenvalue of the flip mass, weights lambda_j", measures.heavy_flips),
 )
@@ -213,6 +214,8 @@ _DEFAULTS = {name: default for name, (_, default) in make.FLAGS.items()}
 _SIMULATE = partial(follow, count=480, first=1e-2)
 _FLAGS = ("n", "d", "m", "gamma", "alpha", "theta", "residual")
 
+_GIVEN_RELU = ("ReLU", *_GIVEN)
+
 R0 = Theorem(
     label="caron2023.r0",
     title="A certificate from the initial weights: ReLU",
@@ -222,22 +225,23 @@ R0 = Theorem(
     quantities=_RELU,
     assumptions=(
         *_ASSUMED,
+        s.RELU,
         Assumption("test", "few gates can flip", Bound(flips, TEST_RIGHT)),
         Assumption("loose test", "four times as many (for a sabotage only)", Bound(flips, 4 * TEST_RIGHT)),
     ),
-    claims=with_looseness(_claims(heavy_flips, _GIVEN), a=1.2, b=1.3, c=1.02, d=79.0),
+    claims=with_looseness(_claims(heavy_flips, _GIVEN_RELU), a=1.2, b=1.3, c=1.02, d=79.0),
     derivations=s.RELU_DUALS,
     order=("data", "weights", "labels"),
     example=make.example(_build, *_FLAGS),
     instances=lambda: _strategy(("relu",)),
     simulate=_SIMULATE,
     sabotages=(
-        *_sabotages(heavy_flips, _GIVEN),
+        *_sabotages(heavy_flips, _GIVEN_RELU),
         Claim(
             "b: test four times looser",
             "the constant of the test is not sharp",
             Bound(2 * MU, s.rate),
-            (*_GIVEN[:-1], "loose test"),
+            ("ReLU", *_GIVEN[:-1], "loose test"),
             falsifies="b",
         ),
     ),

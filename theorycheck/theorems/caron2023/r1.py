@@ -33,7 +33,7 @@ from theorycheck.theorems.caron2023.setting import (
     trace_sigma,
 )
 
-_GIVEN = ("nonzero inputs", "unit ball", "not parallel", "gamma positive", "delta below 1", "width")
+_GIVEN = ("nonzero inputs", "unit ball", "not parallel", "ReLU", "gamma positive", "delta below 1", "width")
 
 
 def flip_width(failure: sp.Expr, reach: sp.Expr) -> sp.Expr:
@@ -72,7 +72,7 @@ ROUNDED = 2**19 * n**4 * _D**2 / (gamma**2 * kappa**4 * d**3 * delta**3)
 WIDTH = sp.Max(s.uniform_part_width(n, delta / 4), ROUNDED)
 SPREAD = (n / d) * sp.sqrt(2 / sp.pi) * REACH * s.Lambda_32 / (delta / 4)
 
-_QUANTITIES = (*s.SIZES, s.CHANCE, *s.DATA, s.KAPPA, s.LABEL, s.POWER_32, *s.PATH)
+_QUANTITIES = (*s.SIZES, s.IS_RELU, s.CHANCE, *s.DATA, s.KAPPA, s.LABEL, s.POWER_32, *s.PATH)
 _HIGH = sp.Rational(99, 100)
 _FLAGS = ("n", "d", "m", "gamma", "alpha", "delta")
 _EXAMPLE = make.example(lambda flags: make.build(flags, WIDTH, _QUANTITIES), *_FLAGS)
@@ -121,6 +121,7 @@ R1 = Theorem(
         s.NONZERO,
         s.UNIT_BALL,
         s.NOT_PARALLEL,
+        s.RELU,
         s.GAMMA,
         s.DELTA,
         Assumption("width", "the network is wide enough", Bound(WIDTH, m), looseness=4096.0),
@@ -175,7 +176,8 @@ REACH_LOG = s.reach(s_X, RESIDUAL_LOG)
 _TAIL = 3 * n * sp.log(1 / _THIRD) / d * 2 * s.PER_ALLOWED
 WIDTH_LOG = sp.Max(s.uniform_part_width(s_X, _THIRD), _TAIL, flip_width(sp.Rational(1, 2), REACH_LOG))
 _QUANTITIES_LOG = (
-    *s.SIZES, s.CHANCE, *s.DATA, s.KAPPA, s.SPECTRAL, *s.PATH,
+    *s.SIZES,
+    s.IS_RELU, s.CHANCE, *s.DATA, s.KAPPA, s.SPECTRAL, *s.PATH,
     Quantity(label_norm, "|y|", measure.label_norm),
     Quantity(mean_norm, "|h|, h_i = E s(g_i)", measure.mean_norm),
     Quantity(trace_sigma, "tr Sigma, Sigma = E s(g) s(g)'", measure.output_variance),
@@ -206,6 +208,7 @@ R1_LOG = Theorem(
         s.NONZERO,
         s.UNIT_BALL,
         s.NOT_PARALLEL,
+        s.RELU,
         s.GAMMA,
         s.DELTA,
         Assumption("width", "the network is wide enough", Bound(WIDTH_LOG, m), looseness=4096.0),

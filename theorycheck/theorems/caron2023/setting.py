@@ -35,6 +35,7 @@ label_norm, mean_norm, trace_sigma = sp.symbols("Y H_0 V", nonnegative=True)
 Lambda_32, Lambda_2 = sp.symbols("Lambda_{3/2} Lambda_2", positive=True)
 rate, moved, change = sp.symbols("R_t D_t Delta_t", nonnegative=True)
 least = sp.Symbol("ell_t", real=True)
+relu = sp.Symbol("A_0", nonnegative=True)
 
 
 def power_sum(power: float) -> measure.Measure:
@@ -62,6 +63,9 @@ DATA = (
 KAPPA = Quantity(kappa, "least eigenvalue of the limit Gram", measure.kappa)
 SPECTRAL = Quantity(s_X, "squared spectral norm of the inputs", measure.spectral_square)
 LABEL = Quantity(C, "largest |y_i|", measure.largest_label)
+IS_RELU = Quantity(
+    relu, "1 if the activation is max(0, z), else 0", measure.constant(lambda run: run.instance.activation.leak == 0.0)
+)
 POWER_32 = Quantity(Lambda_32, "sum_j lambda_j^(3/2)", power_sum(1.5))
 POWER_2 = Quantity(Lambda_2, "sum_j lambda_j^2", power_sum(2.0))
 RATE = Quantity(rate, "log(L_0/L_t)/t", measure.decay_rate)
@@ -82,6 +86,7 @@ UNIT_BALL = Assumption("unit ball", "every input has norm at most 1", Bound(larg
 NOT_PARALLEL = Assumption(
     "not parallel", "no two inputs lie on one line through 0", Bound(sp.S.Zero, sine, strict=True)
 )
+RELU = Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, relu))
 GAMMA = Assumption("gamma positive", "some of the node scale is spread evenly", Bound(sp.S.Zero, gamma, strict=True))
 DELTA = Assumption("delta below 1", "the probability of success is positive", Bound(delta, sp.S.One, strict=True))
 
