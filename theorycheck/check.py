@@ -171,16 +171,32 @@ def _frequencies(
         total = 1
     seen: dict[str, list[Judgement]] = {claim.label: [] for claim in claims}
     values = first
-    for draw in range(total):
+    draw = 0
+    while draw < total:
         if draw:
             assert instance.redraw is not None
             values = _Measurements(theorem, instance.redraw(instance, draw))
         for claim in claims:
             seen[claim.label].append(judge(claim.label, claim.bound, values))
         notes += values.notes
+        draw += 1
+        if draw == total and draws is None and instance.redraw is not None:
+            total = max(total, _draws_to_refute(promises, seen))
         if progress is not None:
-            progress((draw + 1) / total)
+            progress(draw / total)
     return {claim.label: _frequency(claim, promises[claim.label], seen[claim.label]) for claim in claims}, tuple(notes)
+
+
+def _draws_to_refute(promises: Mapping[str, float], seen: Mapping[str, list[Judgement]]) -> int:
+    """Return how many draws could refute a claim that was missed in every draw so far.
+
+    Few draws confirm a weak promise, but many are needed to refute it. This is one more look
+    at the data, so the chance of a false refutation is at most twice ``REFUTE_LEVEL``.
+    """
+    missed = [promises[label] for label, found in seen.items() if all(one.truth is Truth.NO for one in found)]
+    if not missed:
+        return 0
+    return min(MOST_DRAWS, math.ceil(math.log(REFUTE_LEVEL) / math.log1p(-min(missed))) + 1)
 
 
 def _frequency(claim: Claim, promised: float, seen: list[Judgement]) -> Judgement:

@@ -159,7 +159,7 @@ def node_scales(m: int, gamma: float, alpha: float) -> Array:
     return even + (1 - gamma) * uneven / uneven.sum()
 
 
-def gaussian_weights(m: int, d: int, seed: int) -> tuple[Array, Array]:
+def gaussian_weights(m: int, d: int, seed: int, draw: int = 0) -> tuple[Array, Array]:
     """Return ``W_0 ~ N(0, I)`` ``(m, d)`` and signs ``a`` ``(m,)`` uniform on {-1, 1}, drawn in this order.
 
     Raises
@@ -172,6 +172,6 @@ def gaussian_weights(m: int, d: int, seed: int) -> tuple[Array, Array]:
         raise BadInput(
             f"m = {m} neurons of dimension {d} would need about {need / 2**30:.0f} GiB, more than the {MEMORY / 2**30:.0f} GiB allowed: lower m"
         )
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng([seed, draw] if draw else seed)
     weights = generator.standard_normal((m, d))
     return weights, np.asarray(generator.integers(0, 2, m) * 2.0 - 1.0, dtype=float)

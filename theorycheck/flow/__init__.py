@@ -32,6 +32,8 @@ class Run:
     notes: tuple[str, ...] = field(default=())
 
 
+#: a run whose residual has parted from its weights by more than this, relatively, proves nothing
+DRIFT = 1e-7
 #: a supremum that large on |z| <= 2^64 grows with z: the activation has none on the line
 UNBOUNDED = 2.0**32
 
@@ -70,20 +72,28 @@ def saved_times(horizon: float, count: int = 120, first: float = 1e-3) -> NDArra
     return horizon * np.concatenate([[0.0], early, np.linspace(0.1, 1.0, count - count // 2)])
 
 
-def horizon_of(instance: Instance, decades: float = 8.0, stiffness: float = 400.0) -> float:
-    """Return a time by which the loss has fallen by about ``decades`` powers of ten at the initial rate.
+def horizon_of(instance: Instance, decades: float = 8.0, stiffness: float = 2000.0) -> tuple[float, float]:
+    """Return a horizon, and which share it is of the time in which the loss should fall by ``decades`` powers of ten.
 
-    Smooth activations are followed no further than ``stiffness`` times the fastest time
-    scale, where an explicit method is still cheap; ReLU is followed exactly however stiff.
+    That time is judged by the least eigenvalue of the initial Gram. ReLU is followed exactly
+    however stiff, and at least to 200 over the largest eigenvalue that the tangent Gram can
+    ever have (``inner^2 sup|s'|^2 |X|^2 sum outer^2``), so that a loss that stalls is seen to
+    stall. Smooth activations are followed no further than ``stiffness`` over that eigenvalue:
+    an explicit method takes steps of its size however the Gram grows on the way.
     """
     _, gram = instance.start
     with np.errstate(all="ignore"):
         values = np.linalg.eigvalsh(gram) if np.all(np.isfinite(gram)) else np.array([np.nan])
-    if not values[-1] > 0:
-        return 1.0  # nothing moves, or nothing is known: any time will do
-    slowest = max(float(values[0]), 1e-12 * float(values[-1]))
-    wanted = decades * np.log(10.0) / (2 * slowest)
-    return wanted if instance.activation.leak is not None else min(wanted, stiffness / float(values[-1]))
+        if not values[-1] > 0:
+            return 1.0, 1.0  # nothing moves, or nothing is known: any time will do
+        slowest = max(float(values[0]), 1e-12 * float(values[-1]))
+        wanted = decades * np.log(10.0) / (2 * slowest)
+        most = instance.inner**2 * float(np.linalg.norm(instance.inputs, 2)) ** 2 * float(np.sum(instance.outer**2))
+        if instance.activation.leak is not None:
+            return max(wanted, 200 / most) if np.isfinite(200 / most) else wanted, 1.0
+        most *= float(suprema(instance.activation)[0].value) ** 2
+        limit = stiffness / (most if np.isfinite(most) else 5 * float(values[-1]))
+        return min(wanted, limit), min(1.0, limit / wanted)
 
 
 def follow(
@@ -112,11 +122,16 @@ def follow(
     FlowStalled
         If the flow cannot be followed; the message says how far it got.
     """
+    notes: tuple[str, ...] = ()
     if times is None:
-        times = saved_times(horizon_of(instance) if horizon is None else horizon, count, first)
+        if horizon is None:
+            horizon, share = horizon_of(instance)
+            if share < 1:
+                notes = (f"stiff flow followed to t = {horizon:.3g}, {share:.1%} of what the initial rate asks for",)
+        times = saved_times(horizon, count, first)
     activation = instance.activation
     arrays = (instance.inputs, instance.labels, instance.weights, instance.outer)
-    if activation.leak is not None:
+    if activation.leak is not None and 0 <= activation.leak < 1:
         trajectory = follow_relu(*arrays, inner=instance.inner, times=times, leak=activation.leak, progress=progress)
     elif activation.smooth:
         slope, curvature = suprema(activation)
@@ -135,4 +150,10 @@ def follow(
         raise FlowStalled(
             f"cannot follow {activation.name}: its kinks are not those of a leaky ReLU, and it is not smooth"
         )
-    return Run(instance, trajectory, (trajectory.note,) if trajectory.note else ())
+    size = float(np.linalg.norm(instance.labels) + np.linalg.norm(instance.start[0]))
+    if not trajectory.drift <= DRIFT * size:
+        raise FlowStalled(
+            f"the tracked residual and that of the final weights differ by {trajectory.drift:.2g}, so nothing is concluded "
+            "from this flow: the inputs or labels may be too near the ends of the floating range; rescale them"
+        )
+    return Run(instance, trajectory, (*notes, trajectory.note) if trajectory.note else notes)

@@ -87,7 +87,7 @@ def follow_smooth(
     slope_bound: float,
     curvature_bound: float,
     tolerance: float = 1e-9,
-    budget: int = 200_000,
+    budget: int = 60_000,
     progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
     """Follow the flow ``w_j' = inner outer_j sum_i s'(z_ij) x_i r_i``, ``z = inner X W'``.

@@ -28,17 +28,25 @@ def kappa_hat(run: Run) -> Measured:
     return _uniform_least(run.instance)
 
 
+def _relative(measured: Measured) -> float:
+    value, error = abs(float(measured.value)), float(measured.error)
+    return min(error / value, 1.0) if value > 0 else 0.0
+
+
 def _flip_gram(instance: Instance, theta: float, masses: Array) -> Measured:
     """Return the largest eigenvalue of ``(1/d) sum_j mass_j (1_F 1_F') o |G|``, both ends of rounding."""
-    least, spectral = _uniform_least(instance), float(measure.spectral_square(Run(instance)).value)
+    least, spectral = _uniform_least(instance), measure.spectral_square(Run(instance))
     floor = instance.parameters["gamma"] * theta**2 * float(least.value)
     if not floor > 0:
         return Measured(np.nan)
-    radius = np.sqrt(instance.scales * spectral / instance.d) * float(np.linalg.norm(instance.start[0])) / floor
+    radius = (
+        np.sqrt(instance.scales * float(spectral.value) / instance.d) * float(np.linalg.norm(instance.start[0])) / floor
+    )
     product = np.abs(instance.inputs @ instance.inputs.T) / instance.d
     norms = np.linalg.norm(instance.inputs, axis=1)[:, None]
+    doubt = 1e-9 + _relative(least) + _relative(spectral) + _relative(measure.initial_residual(Run(instance)))
     found = []
-    for slip in (1 - 1e-9, 1 + 1e-9):
+    for slip in (1 - doubt, 1 + doubt):
         total = np.zeros((instance.n, instance.n))
         for block in blocks(instance.m, instance.n):
             touched = np.abs(instance.inputs @ instance.weights[block].T) <= slip * radius[block] * norms

@@ -126,6 +126,7 @@ def drawn(
     alpha: float,
     activation: str = "relu",
     seed: int = 0,
+    draw: int = 0,
     parameters: dict[str, float] | None = None,
     description: dict[str, Any] | None = None,
     notes: tuple[str, ...] = (),
@@ -142,13 +143,13 @@ def drawn(
         raise BadInput(f"--delta must lie in (0, 1), not {delta:g}: it is the allowed probability of failure")
     if width < 1:
         raise BadInput(f"--m must be at least 1, not {width}")
-    weights, signs = gaussian_weights(width, inputs.shape[1], seed)
+    weights, signs = gaussian_weights(width, inputs.shape[1], seed, draw)
     about = {"n": len(inputs), "d": inputs.shape[1], "m": width, "seed": seed, **(description or {})}
 
     def redraw(instance: Instance, draw: int) -> Instance:
         return drawn(
             inputs, labels, width=width, gamma=gamma, alpha=alpha, activation=activation,
-            seed=seed + 7919 * draw, parameters=parameters, description=description, notes=notes,
+            seed=seed, draw=draw, parameters=parameters, description=description, notes=notes,
         )  # fmt: skip
 
     return Instance(

@@ -30,7 +30,7 @@ from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import gamma, s_X
 
-theta = sp.Symbol("theta", positive=True)
+theta = sp.Symbol("theta", real=True)
 kappa_hat = sp.Symbol("kappa_hat", nonnegative=True)
 r_0 = sp.Symbol("r_0", nonnegative=True)
 flips, heavy_flips = sp.symbols("M_F B_F", nonnegative=True)
@@ -75,7 +75,9 @@ _SMOOTH = (
 _GIVEN = ("gamma positive", "theta in (0, 1)", "uniform Gram definite", "test")
 _ASSUMED = (
     s.GAMMA,
-    Assumption("theta in (0, 1)", "theta leaves something to either side", Bound(theta, sp.S.One, strict=True)),
+    Assumption(
+        "theta in (0, 1)", "theta leaves something to either side", Bound(sp.S.Zero, theta * (1 - theta), strict=True)
+    ),
     Assumption(
         "uniform Gram definite",
         "kappa_hat is positive, not merely a positive float",
@@ -103,7 +105,7 @@ def _sabotages(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
         Claim(
             "a: gamma dropped",
             "the whole Gram is as stable as its uniform part",
-            Bound(kappa_hat, s.least),
+            Bound(theta**2 * kappa_hat, s.least),
             given,
             falsifies="a",
         ),

@@ -88,7 +88,9 @@ NOT_PARALLEL = Assumption(
 )
 RELU = Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, relu))
 GAMMA = Assumption("gamma positive", "some of the node scale is spread evenly", Bound(sp.S.Zero, gamma, strict=True))
-DELTA = Assumption("delta below 1", "the probability of success is positive", Bound(delta, sp.S.One, strict=True))
+DELTA = Assumption(
+    "delta below 1", "delta lies strictly between 0 and 1", Bound(sp.S.Zero, delta * (1 - delta), strict=True)
+)
 
 #: the largest |Delta J|^2 that still leaves half of the least singular value squared: L5
 _SHARE = (1 / sp.sqrt(2) - sp.Rational(1, 2)) ** 2
