@@ -53,14 +53,15 @@ def run(jobs: Sequence[Job], draws: int | None) -> tuple[list[Report], list[dict
 
     A job that breaks does not stop the others.
     """
-    if len(jobs) > 1:
-        # a flag that one card refuses must be known before the others have worked for minutes
-        for job in jobs:
-            if job.asked:
-                _instance(job)
     reports: list[Report] = []
     broken: list[dict[str, Any]] = []
     with _bar(len(jobs)) as advance:
+        if len(jobs) > 1:
+            # a flag that one card refuses must be known before the others have worked for minutes
+            for job in jobs:
+                if job.asked:
+                    advance(0.0, "preparing")
+                    _instance(job)
         for job, result in (_together if len(jobs) >= MANY else _in_turn)(jobs, draws, advance):
             try:
                 reports.append(result())
@@ -74,7 +75,7 @@ def run(jobs: Sequence[Job], draws: int | None) -> tuple[list[Report], list[dict
 
 
 #: from this many jobs on, starting worker processes pays
-MANY = 12
+MANY = 6
 
 Result = Iterator[tuple[Job, "Callable[[], Report]"]]
 

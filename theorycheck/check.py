@@ -127,7 +127,13 @@ def _checked(
     chancy = [claim for claim in claims if claim.label not in conclusions]
     notes: tuple[str, ...] = ()
     if chancy:
+        extra: tuple[str, ...] = ()
+        hopeless = all(any(premises[name].truth is Truth.NO for name in claim.given) for claim in chancy)
+        if hopeless and draws is None:
+            # nothing can be confirmed or refuted here; a frequency for interest is there for the asking
+            draws, extra = 1, ("a premise fails, so one draw of the weights was looked at: ask for more with --draws",)
         found, notes = _frequencies(theorem, instance, chancy, first, draws, progress)
+        notes += extra
         conclusions |= found
     notes = tuple(dict.fromkeys((*instance.notes, *first.notes, *notes)))
     verdicts = tuple(
@@ -207,7 +213,9 @@ def _frequency(claim: Claim, promised: float, seen: list[Judgement]) -> Judgemen
     worst = seen[tightest([(judgement.slack, judgement.error) for judgement in seen])]
     note = f"seen in {yes} of {total} draws" + (f", unsure in {total - yes - no}" if yes + no < total else "")
     note += f"; tightest draw {worst.lhs:.3g} <= {worst.rhs:.3g}" + (f" ({worst.note})" if worst.note else "")
-    return Judgement(claim.label, float(slack.value), float(slack.error), False, promised, yes / total, note)
+    return Judgement(
+        claim.label, float(slack.value), float(slack.error), False, promised, yes / total, note, tightest=worst
+    )
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,8 @@ class Judgement:
         The two sides where the slack was smallest, for display; not used for the truth.
     note
         Why the truth is unsure, or at which time the slack was smallest.
+    tightest
+        For a frequency: the judgement of the draw that came closest to failing.
     """
 
     label: str
@@ -157,6 +159,7 @@ class Judgement:
     rhs: float = math.nan
     note: str = ""
     certificate: Certificate | None = None
+    tightest: Judgement | None = None
 
     def __post_init__(self) -> None:
         for name in ("slack", "error", "lhs", "rhs"):

@@ -31,7 +31,7 @@ and a paper is ``{"key", "title", "authors", "year", "url", "claims": [{"label",
      "broken": [{"theorem", "flags", "error"}], "notes": [sentences], "seconds"}
 
 where ``instance`` is the report's own description (flags, seed, sizes, scaling), and a judgement is
-``{"label", "truth", "slack", "error", "strict", "lhs", "rhs", "note", "certificate"}``, the last
+``{"label", "truth", "slack", "error", "strict", "lhs", "rhs", "note", "certificate", "tightest"}``, the last two
 ``null`` or ``{"says", "method", "lower", "upper"}``.
 
 JSON knows no infinities, so a number that is not finite is one of the strings ``"inf"``,
@@ -198,4 +198,5 @@ def _judgement_record(judgement: Judgement) -> dict[str, Any]:
     }
     names = ("label", "slack", "error", "strict", "lhs", "rhs", "note")
     record = {name: getattr(judgement, name) for name in names}
-    return {**record, "truth": judgement.truth.value, "certificate": held}
+    closest = judgement.tightest and _judgement_record(judgement.tightest)
+    return {**record, "truth": judgement.truth.value, "certificate": held, "tightest": closest}

@@ -140,15 +140,19 @@ def _is_demand(bound: Bound) -> bool:
 def _rows(report: Report, card: Theorem | None) -> list[Row]:
     says = {part.label: part.says for part in (card.claims + card.assumptions if card else ())}
     bounds = _bounds(card)
-    rows = [
-        Row(verdict.claim, says.get(verdict.claim, ""), verdict.outcome.value, *_numbers(verdict.conclusion, bounds))
-        for verdict in report.verdicts
-    ]
+    own = {claim.label: claim.bound for claim in card.claims} if card else {}
+    rows = []
+    for verdict in report.verdicts:
+        told = _numbers(verdict.conclusion, bounds)
+        rows.append(Row(verdict.claim, says.get(verdict.claim, ""), verdict.outcome.value, *told))
+        closest = verdict.conclusion.tightest
+        if closest is not None:  # the frequency above says how often, this says by how much
+            rows.append(Row("  tightest draw", "", closest.truth.value, *_numbers(closest, own)))
     # a premise is measured once for all claims of a report, so it is shown once
     missed = {p.label: p for verdict in report.verdicts for p in verdict.premises if p.truth is not Truth.YES}
     for label, premise in missed.items():
-        told = Row(f"  premise {label}", says.get(label, ""), premise.truth.value, *_numbers(premise, bounds))
-        rows.append(told)
+        row = Row(f"  premise {label}", says.get(label, ""), premise.truth.value, *_numbers(premise, bounds))
+        rows.append(row)
     return rows
 
 

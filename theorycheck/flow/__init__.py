@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import sympy as sp
@@ -46,6 +47,7 @@ def suprema(activation: Activation) -> tuple[Measured, Measured]:
     return _supremum(activation, 1), _supremum(activation, 2) if activation.smooth else Measured(np.inf)
 
 
+@cache
 def _supremum(activation: Activation, order: int) -> Measured:
     expr = activation.slope if order == 1 else activation.curvature
     exact = exact_supremum(expr)

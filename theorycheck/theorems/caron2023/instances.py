@@ -58,7 +58,8 @@ def example(build: Callable[[dict[str, Any]], Instance], *own: str) -> Callable[
         strangers = set(given) - set(names)
         if strangers:
             raise TypeError(f"no such flag: {', '.join(sorted(strangers))}")
-        return build({name: given.get(name, FLAGS[name][1]) for name in names})
+        with np.errstate(all="ignore"):  # what overflows is measured as unknown, and said so
+            return build({name: given.get(name, FLAGS[name][1]) for name in names})
 
     kind = inspect.Parameter.KEYWORD_ONLY
     make.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -91,7 +92,18 @@ def data_of(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
         raise BadInput(f"--seed must not be negative, but {flags['seed']} was given")
     if flags["rows"] < 0:
         raise BadInput(f"--rows must be at least 1, or 0 for all rows, not {flags['rows']}")
+    choices = {"inputs_scale": ("rows", "max", "none"), "labels_scale": ("unit", "norm", "none")}
+    for name, allowed in choices.items():
+        if flags[name] not in allowed:
+            raise BadInput(
+                f"--{name.replace('_', '-')} must be {', '.join(allowed[:-1])} or {allowed[-1]}, not {flags[name]!r}"
+            )
     if flags["data"] in SYNTHETIC:
+        for name in ("rows", "columns", "label_column"):
+            if flags[name]:
+                raise BadInput(
+                    f"--{name.replace('_', '-')} is about a data set, but --data is {flags['data']!r}: name a set or a file"
+                )
         return _synthetic(flags)
     found = load(
         flags["data"],
