@@ -31,8 +31,9 @@ and a paper is ``{"key", "title", "authors", "year", "url", "claims": [{"label",
      "broken": [{"theorem", "flags", "error"}], "notes": [sentences], "seconds"}
 
 where ``instance`` is the report's own description (flags, seed, sizes, scaling), and a judgement is
-``{"label", "truth", "slack", "error", "strict", "lhs", "rhs", "note", "certificate", "tightest"}``, the last two
-``null`` or ``{"says", "method", "lower", "upper"}``.
+``{"label", "truth", "slack", "error", "strict", "lhs", "rhs", "note", "certificate", "tightest"}``;
+``certificate`` is ``null`` or ``{"says", "method", "lower", "upper"}``, ``tightest`` is ``null`` or, for a claim
+with a probability, the judgement of the draw that came closest to failing.
 
 JSON knows no infinities, so a number that is not finite is one of the strings ``"inf"``,
 ``"-inf"`` and ``"nan"``.
