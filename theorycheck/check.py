@@ -186,23 +186,28 @@ def _frequencies(
             seen[claim.label].append(judge(claim.label, claim.bound, values))
         notes += values.notes
         draw += 1
-        if draw == total and draws is None and instance.redraw is not None:
-            total = max(total, _draws_to_refute(promises, seen))
+        if draws is None and instance.redraw is not None:
+            needed, every = _draws_to_refute(promises, seen)
+            if draw == total:
+                total = max(total, needed)
+            elif every and draw == needed:
+                break  # missed in every draw, often enough to refute each claim
         if progress is not None:
             progress(draw / total)
     return {claim.label: _frequency(claim, promises[claim.label], seen[claim.label]) for claim in claims}, tuple(notes)
 
 
-def _draws_to_refute(promises: Mapping[str, float], seen: Mapping[str, list[Judgement]]) -> int:
-    """Return how many draws could refute a claim that was missed in every draw so far.
+def _draws_to_refute(promises: Mapping[str, float], seen: Mapping[str, list[Judgement]]) -> tuple[int, bool]:
+    """Return how many draws could refute the claims missed in every draw so far, and whether those are all claims.
 
     Few draws confirm a weak promise, but many are needed to refute it. This is one more look
     at the data, so the chance of a false refutation is at most twice ``REFUTE_LEVEL``.
     """
     missed = [promises[label] for label, found in seen.items() if all(one.truth is Truth.NO for one in found)]
     if not missed:
-        return 0
-    return min(MOST_DRAWS, math.ceil(math.log(REFUTE_LEVEL) / math.log1p(-min(missed))) + 1)
+        return 0, False
+    needed = math.ceil(math.log(REFUTE_LEVEL) / math.log1p(-min(min(missed), 1 - 1e-9))) + 1
+    return min(MOST_DRAWS, needed), len(missed) == len(seen)
 
 
 def _frequency(claim: Claim, promised: float, seen: list[Judgement]) -> Judgement:

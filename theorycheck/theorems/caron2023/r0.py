@@ -133,6 +133,7 @@ def _sabotages(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
 _GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.58, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98)
 
 
+@np.errstate(all="ignore")  # huge labels overflow to inf, which passes no test
 def best_theta(instance: Instance) -> float:
     """Return the largest theta on a grid that passes R0's test, or 1/2 if none does (errata W2)."""
     relu = instance.activation.leak is not None
@@ -150,6 +151,7 @@ def _with_theta(instance: Instance, value: float) -> Instance:
     return replace(instance, parameters={**instance.parameters, "theta": value})
 
 
+@np.errstate(all="ignore")
 def _near_output(instance: Instance, direction: Array, size: float) -> Instance:
     """Put the labels at distance ``size`` from the initial output: they may look at the weights."""
     output = instance.labels - instance.start[0]
@@ -207,7 +209,21 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
         st.integers(0, 10_000),
         st.sampled_from(names),
     )
-    return st.one_of(wide, hard)
+    stalling = st.builds(
+        _stalling,
+        st.sampled_from([1, 2]),
+        st.sampled_from([3.0, -3.0]),
+        st.sampled_from([0.3, 0.5]),
+        st.integers(0, 10_000),
+        st.sampled_from(names),
+    )
+    return st.one_of(wide, hard, stalling)
+
+
+def _stalling(width: int, size: float, theta: float, seed: int, name: str) -> Instance:
+    """One input whose few nodes die or saturate long before they reach the label: only the test forbids it."""
+    instance = make.drawn(np.ones((1, 1)), np.zeros(1), width=width, gamma=1.0, alpha=0.5, activation=name, seed=seed)
+    return _with_theta(_near_output(instance, np.ones(1), size), theta)
 
 
 _DEFAULTS = {name: default for name, (_, default) in make.FLAGS.items()}
