@@ -206,7 +206,7 @@ def _draws_to_refute(promises: Mapping[str, float], seen: Mapping[str, list[Judg
     missed = [promises[label] for label, found in seen.items() if all(one.truth is Truth.NO for one in found)]
     if not missed:
         return 0, False
-    needed = math.ceil(math.log(REFUTE_LEVEL) / math.log1p(-min(min(missed), 1 - 1e-9))) + 1
+    needed = math.ceil(math.log(REFUTE_LEVEL) / math.log1p(-min(*missed, 1 - 1e-9))) + 1
     return min(MOST_DRAWS, needed), len(missed) == len(seen)
 
 
