@@ -31,6 +31,8 @@ SABOTAGES = [(label, claim.label) for label, theorem in CARDS.items() for claim 
 EXAMPLES = {"caron2023.r1": 4, "caron2023.r1_log": 3, "caron2023.r2": 8, "caron2023.r2_data": 8}
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}
+# four refute a promise of 99 %
+DRAWS_OF_SABOTAGE = {"caron2023.r1": 4, "caron2023.r1_log": 6, "caron2023.r2": 4, "caron2023.r2_data": 4}
 
 
 def of(theorem, label):
@@ -74,7 +76,7 @@ def test_no_claim_is_beyond_reach_today():
 @pytest.mark.parametrize(("label", "sabotage"), SABOTAGES)
 def test_every_sabotage_is_caught(label, sabotage):
     theorem = CARDS[label]
-    found = hunt(theorem, of(theorem, sabotage), examples=120, seed=3)
+    found = hunt(theorem, of(theorem, sabotage), examples=120, seed=3, draws=DRAWS_OF_SABOTAGE.get(label))
     assert found.verdict.outcome is Outcome.REFUTED, found
 
 
