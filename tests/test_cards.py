@@ -80,11 +80,14 @@ def test_every_sabotage_is_caught(label, sabotage):
     assert found.verdict.outcome is Outcome.REFUTED, found
 
 
-@pytest.mark.parametrize("label", CARDS)
+LABELS_FIRST = [
+    label for label, theorem in CARDS.items() if theorem.order.index("labels") < theorem.order.index("weights")
+]
+
+
+@pytest.mark.parametrize("label", LABELS_FIRST)
 def test_labels_do_not_look_at_weights_that_are_drawn_after_them(label):
     theorem = CARDS[label]
-    if theorem.order.index("labels") > theorem.order.index("weights"):
-        pytest.skip("this theorem allows labels to look at the weights")
 
     def peeks(instance):
         other = instance.redraw(instance, 1)
