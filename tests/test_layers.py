@@ -18,6 +18,7 @@ LAYERS = (
     {"measure", "adversary"},
     {"flow"},
     {"model"},
+    {"network"},
     {"grams"},
     {"symbolic", "compiled", "enclose", "spectrum", "data"},
     {"statement"},

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from theorycheck.compiled import compile_block
 from theorycheck.data import BadInput
 from theorycheck.grams import output_and_slopes
+from theorycheck.network import Network, output_and_gram
 from theorycheck.symbolic.activations import Activation
-from theorycheck.symbolic.network import DIMENSION, NODE_SCALE, OUTPUT_WEIGHT, WIDTH, Neuron
+from theorycheck.symbolic.network import BIAS, DIMENSION, INNER, NODE_SCALE, OUTPUT_SCALE, OUTPUT_WEIGHT, WIDTH, Neuron
 
 Array = NDArray[np.float64]
 
@@ -31,10 +32,10 @@ class Instance:
     Parameters
     ----------
     inputs, labels
-        ``(n, d)`` and ``(n,)``.
+        ``(n, d)`` and ``(n,)``, or ``(n, c)`` for ``c`` outputs.
     weights, signs, scales
-        First-layer weights ``(m, d)``, output weights ``(m,)`` and node scales lambda
-        ``(m,)`` at time 0.
+        First-layer weights ``(m, d)``, output weights ``(m,)`` or ``(m, c)``, and node scales
+        lambda ``(m,)`` at time 0.
     neuron, activation
         The node as an expression, and its activation.
     parameters
@@ -46,6 +47,13 @@ class Instance:
     redraw
         ``redraw(instance, seed)``: the same data (and labels, if they were chosen before
         the weights) with fresh weights; None if the weights are not random.
+    biases
+        ``(m,)`` at time 0; zeros if None.
+    rates
+        Rate of the first layer (and of the biases) and of the output weights; what the
+        neuron does not train stays frozen whatever its rate. Mean-field time is ``(m, m)``.
+    output_scale
+        kappa, where the neuron has one.
     """
 
     inputs: Array
@@ -59,11 +67,18 @@ class Instance:
     description: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     redraw: Callable[[Instance, int], Instance] | None = None
+    biases: Array | None = None
+    rates: tuple[float, float] = (1.0, 1.0)
+    output_scale: float = 1.0
 
     def __post_init__(self) -> None:
         n, d = np.shape(self.inputs)
         m = len(self.weights)
-        for name, shape in {"inputs": (n, d), "labels": (n,), "weights": (m, d), "signs": (m,), "scales": (m,)}.items():
+        if self.biases is None:
+            object.__setattr__(self, "biases", np.zeros(m))
+        many = np.shape(self.labels)[1:2]  # () for one output
+        shapes = {"inputs": (n, d), "labels": (n, *many), "weights": (m, d), "signs": (m, *many), "scales": (m,)}
+        for name, shape in {**shapes, "biases": (m,)}.items():
             array = np.ascontiguousarray(getattr(self, name), dtype=float)
             if array.shape != shape:
                 raise BadInput(
@@ -76,6 +91,8 @@ class Instance:
         for name in ("inputs", "labels"):
             if not np.all(np.isfinite(getattr(self, name))):
                 raise BadInput(f"{name} holds NaN or infinite entries: remove those rows or mend the file")
+        if not all(0 <= rate < np.inf for rate in self.rates):
+            raise BadInput(f"rates must be finite and at least 0, not {self.rates}: they multiply the speed of a layer")
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
         object.__setattr__(self, "description", MappingProxyType(dict(self.description)))
 
@@ -107,13 +124,50 @@ class Instance:
     @cached_property
     def outer(self) -> Array:
         """The factor in front of each node's activation, ``(m,)``."""
-        function = compile_block((NODE_SCALE, OUTPUT_WEIGHT, DIMENSION, WIDTH), self.neuron.outer)
-        return function(self.scales, self.signs, float(self.d), float(self.m))
+        scales = self.scales if self.signs.ndim == 1 else self.scales[:, None]
+        return self._evaluate(self.neuron.outer, scales, self.signs)
+
+    def _evaluate(self, expr: sp.Expr, scales: Array, signs: Array) -> Array:
+        function = compile_block((NODE_SCALE, OUTPUT_WEIGHT, DIMENSION, WIDTH, OUTPUT_SCALE), expr)
+        found = function(scales, signs, float(self.d), float(self.m), float(self.output_scale))
+        return np.array(np.broadcast_to(found, np.broadcast_shapes(scales.shape, signs.shape)))
+
+    @cached_property
+    def network(self) -> Network:
+        """The network at time 0 in normal form: what a simulator needs, and nothing else."""
+        assert self.biases is not None
+        trained = self.neuron.trained
+        by_bias = sp.diff(self.neuron.argument, BIAS)
+        offset = self.neuron.argument.subs(INNER, 0)
+        if offset != by_bias * BIAS or (BIAS in trained and INNER not in trained):
+            raise BadInput(
+                f"the neuron {self.neuron.name} has no normal form: its argument must be linear in w . x and the bias, "
+                "and a bias is trained only together with the weights"
+            )
+        inputs, weights = self.inputs, self.weights
+        shift = float(by_bias) * self.biases
+        if BIAS in trained:
+            # a trained bias is a weight of one more input; it moves at the first layer's rate
+            inputs = np.column_stack([inputs, np.full(self.n, float(by_bias) / self.inner)])
+            weights, shift = np.column_stack([weights, self.biases]), np.zeros(self.m)
+        return Network(
+            activation=self.activation,
+            inputs=inputs,
+            weights=weights,
+            shift=shift,
+            outer=self.outer.reshape(self.m, -1),
+            inner=self.inner,
+            gain=self._evaluate(sp.diff(self.neuron.outer, OUTPUT_WEIGHT), self.scales, np.ones(self.m)),
+            first=self.rates[0] if INNER in trained else 0.0,
+            second=self.rates[1] if OUTPUT_WEIGHT in trained else 0.0,
+        )
 
     @cached_property
     def start(self) -> tuple[Array, Array]:
-        """Residual ``(n,)`` and tangent Gram ``(n, n)`` at time 0."""
-        return residual_and_gram(self)
+        """Residual ``(n c,)`` and tangent Gram of all that is trained, rates included, ``(n c, n c)``, at time 0."""
+        output, gram = output_and_gram(self.network)
+        with np.errstate(all="ignore"):
+            return (self.labels.reshape(self.n, -1) - output).ravel(), gram
 
     def with_labels(self, labels: Array) -> Instance:
         """Return the same instance with other labels."""

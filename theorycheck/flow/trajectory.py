@@ -18,6 +18,8 @@ class FlowStalled(RuntimeError):
 class Trajectory:
     """A network after simulation, at ``k`` saved times, with ``n`` samples, ``m`` neurons and ``d`` inputs.
 
+    With ``c > 1`` outputs the residual has ``n c`` entries (samples first, then outputs) and the Grams fit it.
+
     Time is flow time: ``w' = -grad L`` with ``L = |r|^2 / 2``. For ReLU, lower and upper ends are proved up to
     rounding; for smooth activations what happens between saved times is proved and the error of the integration is an
     estimate.
@@ -42,14 +44,23 @@ class Trajectory:
         ``gram(s) - gram(0)``. ReLU: the upper end holds for every slope at touching gates.
     displacement : (k, 2)
         ``[lower, upper]`` for the maximum over neurons with ``outer_j != 0`` and ``s`` in ``[0, times[i]]`` of
-        ``|w_j(s) - w_j(0)| / |outer_j|`` (weights over outer weights). The lower end is seen at saved times; the upper
-        end adds what the path length between them allows.
+        ``|w_j(s) - w_j(0)| / |outer_j|`` (weights over outer weights) while the outer weights are frozen, and of
+        ``|w_j(s) - w_j(0)|`` where they are trained. The lower end is seen at saved times; the upper end adds what
+        the path length between them allows.
     final_weights : (m, d)
         First-layer weights at ``times[-1]``.
     drift : float
         ``max_i |r_i - (y_i - f_i(final_weights))|`` at ``times[-1]``: an invariant that is reported, not assumed.
     events, slides : int
         Kinks met, and how often a gate began to slide along one (both 0 for smooth activations).
+    final_outer : (m, c) or None
+        Outer weights at ``times[-1]``, where they are trained.
+    outer_moved : (k, 2) or None
+        ``[lower, upper]`` for the maximum over neurons and ``s`` in ``[0, times[i]]`` of ``|a_j(s) - a_j(0)|``, in the
+        output weights' own unit, where they are trained.
+    bound : (k, 2) or None
+        Bounds of the errors of the residual's norm and of the weights (Euclidean, all of them), from the defect of the
+        dense output and a logarithmic norm: rigorous up to the quadrature of the defect and rounding.
     note : str
         Empty, or why the run stopped before the last time that was asked for, with the time reached.
     """
@@ -66,6 +77,9 @@ class Trajectory:
     events: int = 0
     slides: int = 0
     note: str = ""
+    final_outer: Array | None = None
+    outer_moved: Array | None = None
+    bound: Array | None = None
 
     @property
     def log_loss(self) -> Array:
