@@ -115,11 +115,13 @@ def test_a_run_that_parts_from_its_weights_proves_nothing():
         follow(tiny(1e-82, "relu"))
 
 
-def test_a_stiff_flow_that_is_cut_says_so():
+def test_a_stiff_flow_is_followed_to_its_end():
+    """Condition about 1e3: the loss falls by the eight decades that the horizon promises, within the default budget."""
     angle = 0.03
     inputs = np.array([[1.0, 0.0], [math.cos(angle), math.sin(angle)]])
     run = follow(make.drawn(inputs, np.array([1.0, -1.0]), width=50, gamma=1.0, alpha=0.5, activation="tanh"))
-    assert any("stiff" in note for note in run.notes)
+    assert run.notes == ()
+    assert run.trajectory.log_loss[-1] - run.trajectory.log_loss[0] < -6 * math.log(10)
 
 
 def test_a_loss_that_stalls_is_seen_to_stall():

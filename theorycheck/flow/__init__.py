@@ -11,14 +11,16 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from theorycheck.bounds import supremum
-from theorycheck.compiled import compile_block
+from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
+from theorycheck.flow._bound import Suprema
 from theorycheck.flow.relu import follow_relu
 from theorycheck.flow.smooth import follow_smooth
 from theorycheck.flow.trajectory import FlowStalled, Trajectory
 from theorycheck.grams import Array
 from theorycheck.model import Instance
 from theorycheck.symbolic.activations import Activation, Z
+from theorycheck.symbolic.canonical import derivative
 from theorycheck.symbolic.suprema import exact_supremum
 
 __all__ = ["FlowStalled", "Run", "Trajectory", "follow", "horizon_of", "saved_times", "suprema"]
@@ -47,9 +49,15 @@ def suprema(activation: Activation) -> tuple[Measured, Measured]:
     return _supremum(activation, 1), _supremum(activation, 2) if activation.smooth else Measured(np.inf)
 
 
+def _suprema(activation: Activation) -> Suprema:
+    """Return upper ends of the suprema of three derivatives; the third is infinite where the second jumps."""
+    found = [*suprema(activation), _supremum(activation, 3) if activation.analytic else Measured(np.inf)]
+    return Suprema(*(float(part.value + part.error) for part in found))
+
+
 @cache
 def _supremum(activation: Activation, order: int) -> Measured:
-    expr = activation.slope if order == 1 else activation.curvature
+    expr = (activation.slope, activation.curvature, derivative(activation.curvature))[order - 1]
     exact = exact_supremum(expr)
     if exact is not None:
         value = float(exact)
@@ -74,28 +82,30 @@ def saved_times(horizon: float, count: int = 120, first: float = 1e-3) -> NDArra
     return horizon * np.concatenate([[0.0], early, np.linspace(0.1, 1.0, count - count // 2)])
 
 
-def horizon_of(instance: Instance, decades: float = 8.0, stiffness: float = 2000.0) -> tuple[float, float]:
-    """Return a horizon, and which share it is of the time in which the loss should fall by ``decades`` powers of ten.
+def horizon_of(instance: Instance, decades: float = 8.0) -> float:
+    """Return the time in which the loss should fall by ``decades`` powers of ten, judged by the initial tangent Gram.
 
-    That time is judged by the least eigenvalue of the initial Gram. ReLU is followed exactly
-    however stiff, and at least to 200 over the largest eigenvalue that the tangent Gram can
-    ever have (``inner^2 sup|s'|^2 |X|^2 sum outer^2``), so that a loss that stalls is seen to
-    stall. Smooth activations are followed no further than ``stiffness`` over that eigenvalue:
-    an explicit method takes steps of its size however the Gram grows on the way.
+    At least 200 over the largest eigenvalue that the tangent Gram can ever have while the first layer alone is trained
+    (``first inner^2 sup|s'|^2 |X|^2 sum outer^2``), so that a loss that stalls is seen to stall.
     """
     _, gram = instance.start
     with np.errstate(all="ignore"):
         values = np.linalg.eigvalsh(gram) if np.all(np.isfinite(gram)) else np.array([np.nan])
         if not values[-1] > 0:
-            return 1.0, 1.0  # nothing moves, or nothing is known: any time will do
+            return 1.0  # nothing moves, or nothing is known: any time will do
         slowest = max(float(values[0]), 1e-12 * float(values[-1]))
         wanted = decades * np.log(10.0) / (2 * slowest)
-        most = instance.inner**2 * float(np.linalg.norm(instance.inputs, 2)) ** 2 * float(np.sum(instance.outer**2))
-        if instance.activation.leak is not None:
-            return max(wanted, 200 / most) if np.isfinite(200 / most) else wanted, 1.0
-        most *= float(suprema(instance.activation)[0].value) ** 2
-        limit = stiffness / (most if np.isfinite(most) else 5 * float(values[-1]))
-        return min(wanted, limit), min(1.0, limit / wanted)
+        net = instance.network
+        most = net.first * (net.inner * float(np.linalg.norm(net.inputs, 2))) ** 2 * float(np.sum(net.outer**2))
+        if net.second or instance.activation.leak is None or not np.isfinite(200 / most):
+            return float(wanted)
+        return float(max(wanted, 200 / most))
+
+
+#: default budgets: kinks met by a (leaky) ReLU flow, and evaluations of a smooth one
+EVENTS, EVALUATIONS = 200_000, 60_000
+#: the ways to integrate: ``auto`` takes the exact one for (leaky) ReLU and collocation for smooth activations
+METHODS = ("auto", "collocation", "explicit")
 
 
 def follow(
@@ -106,6 +116,8 @@ def follow(
     count: int = 120,
     first: float = 1e-3,
     tolerance: float = 1e-9,
+    method: str = "auto",
+    budget: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Integrate the gradient flow of ``|y - f|^2 / 2`` from the instance's initial weights.
@@ -117,45 +129,63 @@ def follow(
     times
         Saved times, increasing from 0; by default :func:`saved_times` with ``count`` and ``first``.
     tolerance
-        Of the smooth integrator; ReLU and leaky ReLU are followed exactly between events.
+        Of the smooth integrators, relative to the residual; ReLU and leaky ReLU are followed exactly between events.
+    method
+        One of :data:`METHODS`. ``explicit`` (order 8) is a second, independent way for smooth activations, good for
+        condition numbers up to some hundreds.
+    budget
+        The most evaluations (smooth) or events (ReLU); a default that ends within minutes if None.
 
     Raises
     ------
     FlowStalled
         If the flow cannot be followed; the message says how far it got.
     """
-    notes: tuple[str, ...] = ()
+    if method not in METHODS:
+        raise BadInput(f"there is no method {method!r}: take one of {', '.join(METHODS)}")
     if times is None:
-        if horizon is None:
-            horizon, share = horizon_of(instance)
-            if share < 1:
-                notes = (f"stiff flow followed to t = {horizon:.3g}, {share:.1%} of what the initial rate asks for",)
-        times = saved_times(horizon, count, first)
-    activation = instance.activation
-    arrays = (instance.inputs, instance.labels, instance.weights, instance.outer)
-    if activation.leak is not None and 0 <= activation.leak < 1:
-        trajectory = follow_relu(*arrays, inner=instance.inner, times=times, leak=activation.leak, progress=progress)
-    elif activation.smooth:
-        slope, curvature = suprema(activation)
-        trajectory = follow_smooth(
-            *arrays,
-            inner=instance.inner,
-            value=compile_block((Z,), activation.expr),
-            slope=compile_block((Z,), activation.slope),
-            times=times,
-            slope_bound=float(slope.value + slope.error),
-            curvature_bound=float(curvature.value + curvature.error),
-            tolerance=tolerance,
-            progress=progress,
-        )
-    else:
-        raise FlowStalled(
-            f"cannot follow {activation.name}: its kinks are not those of a leaky ReLU, and it is not smooth"
-        )
+        times = saved_times(horizon_of(instance) if horizon is None else horizon, count, first)
+    trajectory = _integrate(instance, np.asarray(times, dtype=float), tolerance, method, budget, progress)
     size = float(np.linalg.norm(instance.labels) + np.linalg.norm(instance.start[0]))
     if not trajectory.drift <= DRIFT * size:
         raise FlowStalled(
             f"the tracked residual and that of the final weights differ by {trajectory.drift:.2g}, so nothing is concluded "
             "from this flow: the inputs or labels may be too near the ends of the floating range; rescale them"
         )
-    return Run(instance, trajectory, (*notes, trajectory.note) if trajectory.note else notes)
+    return Run(instance, trajectory, (trajectory.note,) if trajectory.note else ())
+
+
+def _integrate(
+    instance: Instance,
+    times: Array,
+    tolerance: float,
+    method: str,
+    budget: int | None,
+    progress: Callable[[float], None] | None,
+) -> Trajectory:
+    """Choose the integrator."""
+    activation, net = instance.activation, instance.network
+    leak = activation.leak
+    if leak is not None and 0 <= leak < 1 and method == "auto":
+        if not net.second and net.outputs == 1 and not net.shift.any() and net.first == 1.0:
+            arrays = (net.inputs, instance.labels.ravel(), net.weights, net.outer[:, 0])
+            return follow_relu(
+                *arrays, inner=net.inner, times=times, leak=leak, progress=progress, budget=budget or EVENTS
+            )
+        raise FlowStalled(
+            f"cannot follow {activation.name} here: several outputs, trained outer weights, frozen biases"
+        )
+    if not activation.smooth:
+        raise FlowStalled(
+            f"cannot follow {activation.name} by {method}: its kinks are not those of a leaky ReLU, and it is not smooth"
+        )
+    return follow_smooth(
+        net,
+        instance.labels.reshape(instance.n, -1),
+        times,
+        _suprema(activation),
+        tolerance=tolerance,
+        method="collocation" if method == "auto" else method,
+        budget=budget or EVALUATIONS,
+        progress=progress,
+    )

@@ -1,0 +1,171 @@
+"""The flow of a smooth network in the smaller of two coordinate systems, evaluated at stages.
+
+Weights move only in the row space of the inputs. With at most as many samples as dimensions the
+coordinates are the time integrals of what each sample sends back, ``u' = g`` (n, m), and the
+pre-activations are ``h = base + first inner^2 X X' u``: one product for an evaluation. With more
+samples they are displacements in an orthonormal basis of the row space, ``u' = sqrt(first) inner
+A' g`` (k, m) with ``X = A B``. The outer weights are ``outer + second gain^2 v``, ``v' = S' r``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.compiled import compile_block
+from theorycheck.network import Network
+from theorycheck.symbolic.activations import Z
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A network's flow in coordinates ``u`` (k, m), ``v`` (m, c) and the residual ``r`` (n, c).
+
+    Attributes
+    ----------
+    left : (n, k)
+        ``h = base + left u``.
+    right : (k, n) or None
+        ``u' = right g``; None is the identity.
+    base : (n, m)
+        Pre-activations at time 0.
+    gain : (m,) or None
+        ``second gain^2``; None where the outer weights are frozen.
+    """
+
+    network: Network
+    labels: Array
+    left: Array
+    right: Array | None
+    base: Array
+    gain: Array | None
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    basis: Array
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Return ``(n, m, k, c)``."""
+        return self.network.n, self.network.m, self.left.shape[1], self.network.outputs
+
+    @property
+    def cross(self) -> Array:
+        """``first inner^2 X X'``, shape ``(n, n)``."""
+        return self.left if self.right is None else self.left @ self.right
+
+    def displacement(self, u: Array) -> Array:
+        """Return ``|w_j - w_0j|``, shape ``(m,)``."""
+        if self.right is None:
+            squares = self.network.first * np.einsum("kj,kj->j", u, self.left @ u)
+        else:
+            squares = self.network.first * np.einsum("kj,kj->j", u, u)
+        return np.sqrt(np.maximum(squares, 0.0))
+
+    def length(self, u: Array) -> float:
+        """Norm of a displacement of the first layer over the root of its rate: there the flow is a plain gradient flow."""
+        square = np.vdot(u, self.left @ u) if self.right is None else np.vdot(u, u)
+        return float(np.sqrt(max(float(square), 0.0)))
+
+    def weights(self, u: Array) -> Array:
+        """Return the first layer ``(m, d)``."""
+        scale = self.network.first * self.network.inner if self.right is None else np.sqrt(self.network.first)
+        return self.network.weights + scale * (u.T @ self.basis)
+
+
+def make_form(network: Network, labels: Array) -> Form:
+    """Choose coordinates for a network; ``labels`` are ``(n, c)``."""
+    inputs, scale = network.inputs, np.sqrt(network.first) * network.inner
+    if network.n <= inputs.shape[1]:
+        left, right, basis = scale**2 * (inputs @ inputs.T), None, inputs
+    else:
+        axes, singular, basis = np.linalg.svd(inputs, full_matrices=False)
+        left = scale * (axes * singular)
+        right = np.ascontiguousarray(left.T)
+    return Form(
+        network=network,
+        labels=labels,
+        left=np.ascontiguousarray(left),
+        right=right,
+        base=network.inner * (inputs @ network.weights.T) + network.shift,
+        gain=network.second * network.gain**2 if network.second else None,
+        value=compile_block((Z,), network.activation.expr),
+        slope=compile_block((Z,), network.activation.slope),
+        basis=basis,
+    )
+
+
+@dataclass(eq=False)
+class Stage:
+    """A network at one time, as buffers that are filled again and again.
+
+    ``slopes`` (n, m) hold ``s'(h)``, with one output times ``outer``; ``values`` (n, m) hold
+    ``s(h)`` where the outer weights are trained.
+    """
+
+    slopes: Array
+    values: Array | None
+    outer: Array
+
+    @staticmethod
+    def empty(form: Form) -> Stage:
+        """Return a stage to be loaded."""
+        n, m, _, c = form.sizes
+        return Stage(np.empty((n, m)), None if form.gain is None else np.empty((n, m)), np.empty((m, c)))
+
+
+def load(form: Form, stage: Stage, u: Array, v: Array | None) -> None:
+    """Evaluate the activation at coordinates ``u``, ``v``."""
+    h = form.left @ u
+    h += form.base
+    stage.outer = form.network.outer if v is None or form.gain is None else form.network.outer + form.gain[:, None] * v
+    if stage.values is not None:
+        stage.values[...] = form.value(h)
+    slopes = form.slope(h)
+    if stage.outer.shape[1] == 1:
+        np.multiply(slopes, stage.outer[:, 0], out=stage.slopes)
+    else:
+        stage.slopes[...] = slopes
+
+
+def pull(form: Form, stage: Stage, residual: Array, out: Array) -> Array | None:
+    """Write ``u'`` for a residual ``(n, c)`` into ``out`` and return ``v'``: both are linear in the residual."""
+    force = residual if residual.shape[1] == 1 else residual @ stage.outer.T
+    if form.right is None:
+        np.multiply(stage.slopes, force, out=out)
+    else:
+        np.matmul(form.right, stage.slopes * force, out=out)
+    return None if stage.values is None else stage.values.T @ residual
+
+
+def fall(form: Form, stage: Stage, moving: Array, turning: Array | None) -> Array:
+    """Return ``r' = -(J_W u' + J_a v')``, shape ``(n, c)``."""
+    push = form.left @ moving
+    if stage.outer.shape[1] == 1:
+        fallen = -np.einsum("ij,ij->i", stage.slopes, push)[:, None]
+    else:
+        push *= stage.slopes
+        fallen = -(push @ stage.outer)
+    if turning is not None and stage.values is not None and form.gain is not None:
+        fallen -= stage.values @ (form.gain[:, None] * turning)
+    return fallen
+
+
+def gram(form: Form, stage: Stage) -> Array:
+    """Return the tangent Gram ``(n c, n c)`` of all that is trained, rates included."""
+    n, _, _, c = form.sizes
+    found, cross = np.empty((n, c, n, c)), form.cross
+    own = 0.0 if stage.values is None or form.gain is None else (stage.values * form.gain) @ stage.values.T
+    for e in range(c):
+        for g in range(e + 1):
+            if c == 1:
+                block = stage.slopes @ stage.slopes.T
+            else:
+                block = (stage.slopes * (stage.outer[:, e] * stage.outer[:, g])) @ stage.slopes.T
+            found[:, e, :, g] = found[:, g, :, e] = cross * block
+        found[:, e, :, e] += own
+    return found.reshape(n * c, n * c)

@@ -1,0 +1,270 @@
+"""Gradient flow by collocation, with Newton's method in the residual alone.
+
+All that is stiff in gradient flow lives in the residual's ``n c`` dimensions: given the residual
+on a step as a function of time, every neuron follows it on its own and gently. So a step looks
+for the residual's waveform. From a guess, the neurons' slopes at the stages of a Radau IIA
+method follow; with slopes frozen, the residual obeys a linear equation whose matrix is the
+tangent Gram, solved in the eigenvectors of the Gram in the middle of the step; and the corrected
+residual moves the neurons. What Newton leaves out (slopes change as weights move: the
+residual-weighted second derivatives) is not stiff, and repeating takes care of it: two or three
+sweeps a step, each one evaluation for a stage, whatever the condition number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.flow._collocation import Collocation, radau
+from theorycheck.flow._form import Form, Stage, fall, gram, load, pull
+from theorycheck.flow.trajectory import FlowStalled
+
+Array = NDArray[np.float64]
+
+#: stages of the method: 8 are of order 15, and dense output of order 9
+STAGES = 8
+#: sweeps after which a step is tried again at half its length
+SWEEPS = 12
+#: the first step over the shortest time scale, 1 / lambda_max
+FIRST = 0.5
+
+
+@dataclass(eq=False)
+class Step:
+    """An accepted step, good until the next one is asked for: its arrays are buffers.
+
+    Attributes
+    ----------
+    start, length : float
+        Where it begins, and how long it is.
+    u, v
+        Coordinates at its start.
+    speeds, turns
+        ``u'`` (s + 1, k, m) and ``v'`` (s + 1, m, c) or None, at its start and at the nodes.
+    residual : (s + 1, n, c)
+        The residual at its start and at the nodes.
+    """
+
+    start: float
+    length: float
+    u: Array
+    v: Array | None
+    speeds: Array
+    turns: Array | None
+    residual: Array
+
+    def at(self, time: float) -> tuple[Array, Array | None, Array]:
+        """Return ``u``, ``v`` and the residual at a time in the step, from the collocation polynomial."""
+        col = radau(len(self.speeds) - 1)
+        place = np.array([(time - self.start) / self.length])
+        row = self.length * col.integral(place)
+        u = self.u + combine(row, self.speeds[1:])[0]
+        v = None if self.v is None or self.turns is None else self.v + combine(row, self.turns[1:])[0]
+        return u, v, combine(col.at(place), self.residual)[0]
+
+
+@dataclass(eq=False)
+class _Work:
+    """What a march carries along: buffers, the solver of the step at hand, and counts."""
+
+    form: Form
+    col: Collocation
+    stages: list[Stage]
+    step: Step
+    before: Step  # the last step, for prediction
+    fresh: Array
+    axes: Array  # eigenvectors of the Gram that Newton uses
+    values: Array
+    reach: float  # the root of the largest first inner^2 |x_i|^2
+    rate: float = 1.0
+    evaluations: int = 1
+    known: bool = False
+    rejected: int = 0
+    solver: Any = None
+
+
+def march(
+    form: Form, residual: Array, horizon: float, tolerance: float, budget: int, stages: int = STAGES
+) -> Iterator[tuple[Step, int]]:
+    """Yield the accepted steps up to ``horizon`` and the evaluations spent so far; each step is good until the next.
+
+    ``residual`` (n, c) belongs to time 0. Errors are relative to the residual's norm at the start of a step. The
+    march ends early, without a word, when the budget of evaluations is spent.
+
+    Raises
+    ------
+    FlowStalled
+        If a number is not finite, or steps become shorter than rounding.
+    """
+    work = _begin(form, residual, stages)
+    top = float(work.values[-1])
+    time, length = 0.0, min(horizon, FIRST / top)
+    while time < horizon and work.evaluations < budget:
+        if not length > 1e-14 * max(time, 1e-3 / top):
+            raise FlowStalled(
+                f"steps of the flow become shorter than rounding at t = {time:.3g}: rescale the data or the weights"
+            )
+        work.step.start, work.step.length = time, length
+        size = float(np.linalg.norm(work.step.residual[0]))
+        error = _advance(work, tolerance, size) if size > 0 else 0.0
+        factor = 0.9 * (tolerance / error) ** (1 / (stages + 1)) if error > 0 else 3.0
+        if not error <= 1.5 * tolerance:
+            work.rejected += 1
+            length *= min(max(0.3, factor), 0.9) if np.isfinite(error) else 0.5
+            continue
+        end = horizon if horizon - time - length <= 1e-13 * horizon else time + length
+        yield work.step, work.evaluations
+        _accept(work)
+        time, length = end, min(length * min(3.0, factor), horizon - end)
+
+
+def _begin(form: Form, residual: Array, stages: int) -> _Work:
+    n, m, k, c = form.sizes
+    trained = form.gain is not None
+
+    def empty() -> Step:
+        turns = np.zeros((stages + 1, m, c)) if trained else None
+        v = np.zeros((m, c)) if trained else None
+        return Step(0.0, 0.0, np.zeros((k, m)), v, np.zeros((stages + 1, k, m)), turns, np.zeros((stages + 1, n, c)))
+
+    buffers = [Stage.empty(form) for _ in range(stages)]
+    step = empty()
+    step.residual[0] = residual
+    load(form, buffers[0], step.u, step.v)
+    turn = pull(form, buffers[0], residual, step.speeds[0])
+    if step.turns is not None:
+        step.turns[0] = turn
+    values, axes = np.linalg.eigh(gram(form, buffers[0]))
+    reach = float(np.sqrt(np.max(np.diag(form.cross), initial=0.0)))
+    return _Work(form, radau(stages), buffers, step, empty(), np.empty((stages, k, m)), axes, values, reach)
+
+
+def _advance(work: _Work, tolerance: float, size: float) -> float:
+    """Sweep until the step's waveform has settled; return the step's error relative to the residual, or infinity."""
+    _predict(work)
+    work.solver, last = None, np.inf
+    for sweep in range(SWEEPS):
+        change = _sweep(work, size)
+        if not np.isfinite(change):
+            break
+        # contraction seen in this step, or before the second sweep twice that of the last step
+        work.rate = change / last if sweep else min(1.0, 2 * work.rate)
+        left = change * work.rate / (1 - work.rate) if work.rate < 0.9 else np.inf
+        if left <= 0.1 * tolerance or change == 0:
+            return _error(work, size)
+        if sweep > 3 and work.rate >= 1:
+            break
+        last = change
+    work.rate, work.known = 1.0, work.known and work.before.length > 0
+    return np.inf
+
+
+def _predict(work: _Work) -> None:
+    """Guess speeds and residuals at the stages: from the last step's polynomial, or a linear equation at the start."""
+    step, col = work.step, work.col
+    if work.known:
+        rows = col.at(1 + col.nodes * step.length / work.before.length)
+        combine(rows, work.before.speeds, out=step.speeds[1:])
+        step.residual[1:] = combine(rows, work.before.residual)
+        if step.turns is not None and work.before.turns is not None:
+            combine(rows, work.before.turns, out=step.turns[1:])
+        return
+    modes = work.axes.T @ step.residual[0].ravel()
+    decay = np.exp(-np.maximum(work.values, 0.0) * step.length * col.nodes[:, None])
+    step.residual[1:] = ((decay * modes) @ work.axes.T).reshape(step.residual[1:].shape)
+    load(work.form, work.stages[0], step.u, step.v)
+    for i in range(col.stages):
+        turn = pull(work.form, work.stages[0], step.residual[i + 1], step.speeds[i + 1])
+        if step.turns is not None:
+            step.turns[i + 1] = turn
+
+
+def _sweep(work: _Work, size: float) -> float:
+    """Move the neurons by the residual's waveform and correct it; return the relative change of what moves."""
+    form, col, step = work.form, work.col, work.step
+    moved = step.length * col.matrix
+    us = combine(moved, step.speeds[1:])
+    vs = None if step.turns is None else combine(moved, step.turns[1:])
+    falling = np.empty_like(step.residual[1:])
+    for i, stage in enumerate(work.stages):
+        us[i] += step.u
+        load(form, stage, us[i], None if vs is None or step.v is None else step.v + vs[i])
+        turn = pull(form, stage, step.residual[i + 1], work.fresh[i])
+        falling[i] = fall(form, stage, work.fresh[i], turn)
+    work.evaluations += col.stages
+    if work.solver is None:
+        work.values, work.axes = _eigen(gram(form, work.stages[col.stages // 2]))
+        work.solver = np.linalg.inv(np.eye(col.stages) + work.values[:, None, None] * moved)
+    gap = step.residual[0] + combine(moved, falling) - step.residual[1:]
+    modes = gap.reshape(col.stages, -1) @ work.axes
+    change = (np.einsum("ast,ta->sa", work.solver, modes) @ work.axes.T).reshape(gap.shape)
+    step.residual[1:] += change
+    return float(np.linalg.norm(change)) / size + _settle(work) * step.length * _weigh(work, size)
+
+
+def _settle(work: _Work) -> float:
+    """Take the speeds that belong to the corrected residual; return by how much they changed, in weights."""
+    form, step = work.form, work.step
+    total = 0.0
+    for i, stage in enumerate(work.stages):
+        turn = pull(form, stage, step.residual[i + 1], work.fresh[i])
+        if step.turns is not None and form.gain is not None and turn is not None:
+            total += float(np.sum(form.gain[:, None] * (turn - step.turns[i + 1]) ** 2))
+            step.turns[i + 1] = turn
+    old = step.speeds[1:]
+    old -= work.fresh
+    total += _unit(form) * float(np.vdot(old, old))
+    old[...] = work.fresh
+    return float(np.sqrt(total / work.col.stages))
+
+
+def _unit(form: Form) -> float:
+    """Squared norm of a coordinate's effect on the weights, at most."""
+    return float(np.trace(form.left)) if form.right is None else 1.0
+
+
+def _weigh(work: _Work, size: float) -> float:
+    """What an error of the weights counts: by its effect on outputs over the residual, or on pre-activations over 1."""
+    return max(float(np.sqrt(work.values[-1])) / size, work.reach)
+
+
+def _eigen(matrix: Array) -> tuple[Array, Array]:
+    if not np.all(np.isfinite(matrix)):
+        raise FlowStalled("the tangent Gram is not finite: scale the data or the weights down")
+    values, axes = np.linalg.eigh(matrix)
+    return np.maximum(values, 0.0), axes
+
+
+def _error(work: _Work, size: float) -> float:
+    """Return what the polynomial through the nodes misses: its defect at the start, as an error of the residual."""
+    form, step, row = work.form, work.step, work.col.leading[None, :]
+    error = float(np.linalg.norm(combine(row, step.residual))) / size
+    moved = np.sqrt(_unit(form)) * float(np.linalg.norm(combine(row, step.speeds)))
+    if step.turns is not None and form.gain is not None:
+        moved += float(np.linalg.norm(np.sqrt(form.gain)[:, None] * combine(row, step.turns)[0]))
+    return max(error, moved * step.length * _weigh(work, size) / (2 * work.col.stages))
+
+
+def _accept(work: _Work) -> None:
+    """Let the end of the step be the start of the next; the buffers change places."""
+    step, spare = work.step, work.before
+    row = step.length * work.col.matrix[-1:]
+    spare.u = step.u + combine(row, step.speeds[1:])[0]
+    spare.speeds[0], spare.residual[0] = step.speeds[-1], step.residual[-1]
+    if step.turns is not None and spare.turns is not None and step.v is not None:
+        spare.v = step.v + combine(row, step.turns[1:])[0]
+        spare.turns[0] = step.turns[-1]
+    work.step, work.before, work.known = spare, step, True
+
+
+def combine(rows: Array, stacked: Array, out: Array | None = None) -> Array:
+    """Return ``sum_l rows[i, l] stacked[l]``."""
+    flat = stacked.reshape(len(stacked), -1)
+    if out is None:
+        return np.asarray((rows @ flat).reshape(len(rows), *stacked.shape[1:]))
+    np.matmul(rows, flat, out=out.reshape(len(rows), -1))
+    return out
