@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.compiled import compile_block
 from theorycheck.flow._collocation import radau
-from theorycheck.flow._form import Form, Stage, fall, gram, load, pull
+from theorycheck.flow._form import Form, Stage, fall, gram, load, norm, pull
 from theorycheck.flow._waveform import Step, combine
 from theorycheck.symbolic.activations import Z
 
@@ -49,8 +50,8 @@ class Comparison:
 
     Attributes
     ----------
-    cross : (n, n)
-        ``first inner^2 X X'``.
+    squared : (n, n)
+        The squares of the entries of ``first inner^2 X X'``.
     jacobian : float
         ``sup |J|`` over all weights.
     turning : float
@@ -61,8 +62,7 @@ class Comparison:
         An error of a displacement, as a trajectory measures it, over that of the weights.
     """
 
-    cross: Array
-    suprema: Suprema
+    squared: Array
     curvature: Callable[[Array], Array]
     jacobian: float
     turning: float
@@ -82,8 +82,7 @@ def comparison(form: Form, suprema: Suprema) -> Comparison:
     outer = np.linalg.norm(form.network.outer, axis=1)
     top, diagonal, most = float(np.linalg.norm(cross, 2)), np.diag(cross), float(np.max(outer, initial=0.0))
     return Comparison(
-        cross=cross,
-        suprema=suprema,
+        squared=cross**2,
         curvature=compile_block((Z,), form.network.activation.curvature),
         jacobian=np.sqrt(top) * suprema.slope * float(np.linalg.norm(outer)),
         turning=suprema.curvature * most * float(np.sqrt(np.sum(diagonal**2))),
@@ -101,13 +100,15 @@ def grow(form: Form, known: Comparison, step: Step, bounds: tuple[float, float])
     """
     weights, residual = bounds
     seen = _look(form, known, step)
-    size = float(np.linalg.norm(step.residual[0]))
+    size = norm(step.residual[0])
     leap = step.length * seen.weights_defect + ROUNDING * known.jacobian * size * step.length
     leap += step.length * known.jacobian * seen.drift
     # the logarithmic norm on the way from computed to true weights: first without, then with their distance
     reach = 2 * (weights + leap) * np.exp(min(seen.norm * step.length, 50.0))
-    norm = seen.norm + known.by_residual * (known.jacobian * reach + seen.drift) + known.by_weights * reach * seen.pull
-    exponent = norm * step.length
+    growth = (
+        seen.norm + known.by_residual * (known.jacobian * reach + seen.drift) + known.by_weights * reach * seen.pull
+    )
+    exponent = growth * step.length
     after = (weights + leap) * np.exp(exponent) if exponent < 50 else np.inf
     if not after <= max(reach, 1e-300):
         return np.inf, np.inf, np.inf
@@ -130,16 +131,39 @@ class _Look:
     least: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where a step is looked at, as rows for its stages; the same for every step, so they are made once."""
+
+    integral: Array
+    at: Array
+    derivative: Array
+    slope: Array
+    start: Array
+    share: float
+
+
+@cache
+def _places(stages: int) -> _Places:
+    """Look between nodes, near both ends and in the middle of a step.
+
+    A converged defect looks like the product of ``1 - x / c_i``, which is 1 at the start; ``share`` is its mean.
+    """
+    col = radau(stages)
+    gaps = np.array([1, stages // 2, stages - 1])
+    where = (col.nodes[gaps - 1] + col.nodes[gaps]) / 2
+    share = float(np.mean(np.abs(col.shape(np.linspace(0, 1, 201)))))
+    start = col.derivative(np.zeros(1))
+    return _Places(col.integral(where), col.at(where), col.derivative(where), col.slope(where), start, share)
+
+
 def _look(form: Form, known: Comparison, step: Step) -> _Look:
     """Evaluate the flow between nodes, and compare it with the collocation polynomial; the largest of each counts."""
-    col = radau(len(step.speeds) - 1)
-    gaps = [1, col.stages // 2, col.stages - 1]
-    seen = [_look_at(form, known, step, (col.nodes[i - 1] + col.nodes[i]) / 2) for i in gaps]
-    start = combine(col.derivative(np.zeros(1)), step.speeds[1:])[0] - step.speeds[0]
-    # a converged defect looks like the product of (1 - x / c_i), which is 1 at the start: its mean over the step
-    share = float(np.mean(np.abs(col.shape(np.linspace(0, 1, 201)))))
+    places = _places(len(step.speeds) - 1)
+    seen = [_look_at(form, known, step, places, i) for i in range(len(places.at))]
+    start = combine(places.start, step.speeds[1:])[0] - step.speeds[0]
     return _Look(
-        weights_defect=QUADRATURE * (share * form.length(start) + max(look.weights_defect for look in seen)),
+        weights_defect=QUADRATURE * (places.share * form.length(start) + max(look.weights_defect for look in seen)),
         residual_defect=QUADRATURE * max(look.residual_defect for look in seen),
         drift=max(look.drift for look in seen),
         norm=max(look.norm for look in seen),
@@ -148,21 +172,22 @@ def _look(form: Form, known: Comparison, step: Step) -> _Look:
     )
 
 
-def _look_at(form: Form, known: Comparison, step: Step, place: float) -> _Look:
-    col, where = radau(len(step.speeds) - 1), np.array([place])
-    u, v, residual = step.at(step.start + step.length * place)
+def _look_at(form: Form, known: Comparison, step: Step, places: _Places, i: int) -> _Look:
+    here = slice(i, i + 1)
+    u = step.u + step.length * combine(places.integral[here], step.speeds[1:])[0]
+    residual = combine(places.at[here], step.residual)[0]
     stage, pulled = Stage.empty(form), np.empty_like(u)
-    load(form, stage, u, v)
+    load(form, stage, u, step.v)
     pull(form, stage, residual, pulled)
-    steep = combine(col.slope(where), step.residual)[0] / step.length
+    steep = combine(places.slope[here], step.residual)[0] / step.length
     h = form.left @ u + form.base
     pulls = residual @ form.network.outer.T
     bends = known.curvature(h) * pulls
-    squares = np.einsum("ij,ij->j", bends, (known.cross**2) @ bends)
+    squares = np.einsum("ij,ij->j", bends, known.squared @ bends)
     return _Look(
-        weights_defect=form.length(combine(col.derivative(where), step.speeds[1:])[0] - pulled),
-        residual_defect=float(np.linalg.norm(steep - fall(form, stage, pulled, None))),
-        drift=float(np.linalg.norm(residual - (form.labels - form.value(h) @ form.network.outer))),
+        weights_defect=form.length(combine(places.derivative[here], step.speeds[1:])[0] - pulled),
+        residual_defect=norm(steep - fall(form, stage, pulled, None)),
+        drift=norm(residual - (form.labels - form.value(h) @ form.network.outer)),
         norm=float(np.sqrt(np.max(squares, initial=0.0))),
         pull=float(np.max(np.abs(pulls), initial=0.0)),
         least=float(np.linalg.eigvalsh(gram(form, stage))[0]),

@@ -31,12 +31,15 @@ class Collocation:
         Legendre coefficients of the polynomial through the nodes.
     fit : (s + 1, s + 1)
         Legendre coefficients of the polynomial through 0 and the nodes.
+    falling : (s, s + 1)
+        Legendre coefficients of its derivative.
     """
 
     nodes: Array
     matrix: Array
     coefficients: Array
     fit: Array
+    falling: Array
 
     @property
     def stages(self) -> int:
@@ -57,8 +60,7 @@ class Collocation:
 
     def slope(self, places: Array) -> Array:
         """Return the matrix ``(len(places), s + 1)`` of derivatives of the polynomial through 0 and the nodes."""
-        columns = [2 * legendre.legval(2 * np.asarray(places) - 1, legendre.legder(column)) for column in self.fit.T]
-        return np.stack(columns, axis=1)
+        return _basis(places, self.stages - 1) @ self.falling
 
     @property
     def leading(self) -> Array:
@@ -82,11 +84,18 @@ def radau(stages: int) -> Collocation:
     coefficients = np.asarray((2.0 * np.arange(stages)[:, None] + 1) * (values.T * weights), dtype=float)
     matrix = _integrals(nodes, stages - 1) @ coefficients
     fit: Array = np.linalg.inv(_basis(np.append(0.0, nodes), stages))
-    return Collocation(nodes, matrix, coefficients, fit)
+    return Collocation(nodes, matrix, coefficients, fit, 2 * legendre.legder(fit))
 
 
 def _basis(places: Array, degree: int) -> Array:
-    return np.asarray(legendre.legvander(2 * np.asarray(places) - 1, degree))
+    """Return ``P_k(2 x - 1)`` for ``k <= degree``; NumPy's own ``legvander`` costs more than a step of a small flow."""
+    x = 2 * np.asarray(places, dtype=float) - 1
+    found = np.ones((degree + 1, len(x)))
+    if degree:
+        found[1] = x
+    for k in range(1, degree):
+        found[k + 1] = ((2 * k + 1) * x * found[k] - k * found[k - 1]) / (k + 1)
+    return found.T
 
 
 def _integrals(places: Array, degree: int) -> Array:

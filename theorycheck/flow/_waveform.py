@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.flow._collocation import Collocation, radau
-from theorycheck.flow._form import Form, Stage, fall, gram, load, pull
+from theorycheck.flow._form import Form, Stage, fall, gram, load, norm, pull
 from theorycheck.flow.trajectory import FlowStalled
 
 Array = NDArray[np.float64]
@@ -31,6 +31,8 @@ STAGES = 8
 SWEEPS = 12
 #: the first step over the shortest time scale, 1 / lambda_max
 FIRST = 0.5
+#: rounding of the residual, relative, as seen on ill-conditioned flows
+ROUNDING = 4e-15
 
 
 @dataclass(eq=False)
@@ -109,7 +111,7 @@ def march(
                 f"steps of the flow become shorter than rounding at t = {time:.3g}: rescale the data or the weights"
             )
         work.step.start, work.step.length = time, length
-        size = float(np.linalg.norm(work.step.residual[0]))
+        size = norm(work.step.residual[0])
         error = _advance(work, tolerance, size) if size > 0 else 0.0
         factor = 0.9 * (tolerance / error) ** (1 / (stages + 1)) if error > 0 else 3.0
         if not error <= 1.5 * tolerance:
@@ -154,7 +156,9 @@ def _advance(work: _Work, tolerance: float, size: float) -> float:
         # contraction seen in this step, or before the second sweep twice that of the last step
         work.rate = change / last if sweep else min(1.0, 2 * work.rate)
         left = change * work.rate / (1 - work.rate) if work.rate < 0.9 else np.inf
-        if left <= 0.1 * tolerance or change == 0:
+        # where sweeps do not contract any more they have met rounding
+        stuck = change <= _noise(work) or (work.rate > 0.3 and change <= 10 * _noise(work))
+        if left <= 0.1 * tolerance or stuck:
             return _error(work, size)
         if sweep > 3 and work.rate >= 1:
             break
@@ -203,23 +207,23 @@ def _sweep(work: _Work, size: float) -> float:
     modes = gap.reshape(col.stages, -1) @ work.axes
     change = (np.einsum("ast,ta->sa", work.solver, modes) @ work.axes.T).reshape(gap.shape)
     step.residual[1:] += change
-    return float(np.linalg.norm(change)) / size + _settle(work) * step.length * _weigh(work, size)
+    return norm(change) / size + _settle(work) * step.length * _weigh(work, size)
 
 
 def _settle(work: _Work) -> float:
     """Take the speeds that belong to the corrected residual; return by how much they changed, in weights."""
     form, step = work.form, work.step
-    total = 0.0
+    parts = []
     for i, stage in enumerate(work.stages):
         turn = pull(form, stage, step.residual[i + 1], work.fresh[i])
         if step.turns is not None and form.gain is not None and turn is not None:
-            total += float(np.sum(form.gain[:, None] * (turn - step.turns[i + 1]) ** 2))
+            parts.append(norm(np.sqrt(form.gain)[:, None] * (turn - step.turns[i + 1])))
             step.turns[i + 1] = turn
     old = step.speeds[1:]
     old -= work.fresh
-    total += _unit(form) * float(np.vdot(old, old))
+    parts.append(float(np.sqrt(_unit(form))) * norm(old))
     old[...] = work.fresh
-    return float(np.sqrt(total / work.col.stages))
+    return norm(np.array(parts)) / float(np.sqrt(work.col.stages))
 
 
 def _unit(form: Form) -> float:
@@ -232,6 +236,11 @@ def _weigh(work: _Work, size: float) -> float:
     return max(float(np.sqrt(work.values[-1])) / size, work.reach)
 
 
+def _noise(work: _Work) -> float:
+    """What rounding of the residual in its fastest direction does to the weights in a step: no step size avoids it."""
+    return ROUNDING * work.step.length * float(work.values[-1])
+
+
 def _eigen(matrix: Array) -> tuple[Array, Array]:
     if not np.all(np.isfinite(matrix)):
         raise FlowStalled("the tangent Gram is not finite: scale the data or the weights down")
@@ -242,11 +251,12 @@ def _eigen(matrix: Array) -> tuple[Array, Array]:
 def _error(work: _Work, size: float) -> float:
     """Return what the polynomial through the nodes misses: its defect at the start, as an error of the residual."""
     form, step, row = work.form, work.step, work.col.leading[None, :]
-    error = float(np.linalg.norm(combine(row, step.residual))) / size
-    moved = np.sqrt(_unit(form)) * float(np.linalg.norm(combine(row, step.speeds)))
+    error = norm(combine(row, step.residual)) / size
+    moved = np.sqrt(_unit(form)) * norm(combine(row, step.speeds))
     if step.turns is not None and form.gain is not None:
-        moved += float(np.linalg.norm(np.sqrt(form.gain)[:, None] * combine(row, step.turns)[0]))
-    return max(error, moved * step.length * _weigh(work, size) / (2 * work.col.stages))
+        moved += norm(np.sqrt(form.gain)[:, None] * combine(row, step.turns)[0])
+    moved *= step.length * _weigh(work, size) / (2 * work.col.stages)
+    return max(error, moved - _noise(work))
 
 
 def _accept(work: _Work) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from theorycheck.flow._between import between
 from theorycheck.flow._bound import Comparison, Suprema, comparison, grow
 from theorycheck.flow._explicit import march_explicit
-from theorycheck.flow._form import Form, Stage, gram, load, make_form
+from theorycheck.flow._form import Form, Stage, gram, load, make_form, norm
 from theorycheck.flow._waveform import march
 from theorycheck.flow.trajectory import FlowStalled, Trajectory
 from theorycheck.network import Network
@@ -91,7 +91,7 @@ def follow_smooth(
         start = labels - form.value(form.base) @ network.outer
         fine = _run(form, start, times, tolerance, method, budget, suprema, progress)
         known = comparison(form, suprema)
-        size = np.linalg.norm(np.array(fine.residual), axis=1)
+        size = _norms(fine.residual)
         enough = np.array(fine.bound)[:, 0] <= ENOUGH * tolerance * size + 1e-300
         if not second_run or np.all(enough):
             return _trajectory(form, fine, times, _by_bound(fine, known), suprema)
@@ -111,6 +111,10 @@ class Doubts:
     turned: Array
 
 
+def _norms(rows: list[Array]) -> Array:
+    return np.array([norm(row) for row in rows])
+
+
 def _by_bound(fine: Seen, known: Comparison) -> Doubts:
     """Take the proved bounds of residual and weights, and what they allow the Gram and displacements."""
     bound, moved = np.array(fine.bound), np.array(fine.moved)
@@ -128,8 +132,8 @@ def _by_difference(fine: Seen, other: Seen, times: Array, tolerance: float) -> D
             del part[reached:]
     # the interpolant is not part of the step control: as much again as a step may be off
     floor = 1e-14 + INTERPOLANT * tolerance * (times[:reached] > 0)
-    size, bound = np.linalg.norm(np.array(fine.residual), axis=1), np.array(fine.bound)[:, 0]
-    apart = np.linalg.norm(np.array(fine.residual) - np.array(other.residual), axis=1) + floor * size
+    size, bound = _norms(fine.residual), np.array(fine.bound)[:, 0]
+    apart = _norms([a - b for a, b in zip(fine.residual, other.residual, strict=True)]) + floor * size
     grams = np.linalg.norm(np.array(fine.gram) - np.array(other.gram), axis=(1, 2))
     moved, turned = np.array(fine.moved), np.array(fine.turned)
     return Doubts(
@@ -159,11 +163,11 @@ def _run(
     _observe(form, stage, seen, u, v, start, (0.0, 0.0))
     if not np.all(np.isfinite(seen.gram[0])):
         raise FlowStalled("the tangent Gram at time 0 is not finite: scale the data or the weights down")
-    if np.linalg.norm(start) == 0 or not np.linalg.eigvalsh(seen.gram[0])[-1] > 0:
+    if norm(start) == 0 or not np.linalg.eigvalsh(seen.gram[0])[-1] > 0:
         for _ in times[1:]:  # nothing moves: an exact equilibrium of the flow
             _observe(form, stage, seen, u, v, start, (0.0, 0.0))
         return seen
-    for step, spent, bounds in _steps(form, start, times[-1], tolerance, method, budget, suprema):
+    for step, spent, bounds in _steps(form, start, times, tolerance, method, budget, suprema):
         seen.evaluations = spent
         end = step.start + step.length
         while len(seen.residual) < len(times) and times[len(seen.residual)] <= end * (1 + 1e-13):
@@ -180,16 +184,16 @@ def _run(
 
 
 def _steps(
-    form: Form, start: Array, horizon: float, tolerance: float, method: str, budget: int, suprema: Suprema | None
+    form: Form, start: Array, times: Array, tolerance: float, method: str, budget: int, suprema: Suprema | None
 ) -> Iterator[tuple[Any, int, tuple[float, float]]]:
     """Yield steps, evaluations spent, and bounds of the errors of residual and weights on the step."""
     known = comparison(form, suprema) if suprema is not None and method == "collocation" else None
     weights = at_end = on_step = 0.0 if known is not None and known.useful and form.gain is None else np.inf
     if method == "explicit":
-        for step, spent in march_explicit(form, start, horizon, tolerance, budget):
+        for step, spent in march_explicit(form, start, times, tolerance, budget):
             yield step, spent, (on_step, weights)
         return
-    for waveform, spent in march(form, start, horizon, tolerance, budget):
+    for waveform, spent in march(form, start, float(times[-1]), tolerance, budget):
         if known is not None and np.isfinite(weights):
             weights, on_step, at_end = grow(form, known, waveform, (weights, at_end))
         yield waveform, spent, (on_step, weights)
@@ -227,7 +231,7 @@ def _trajectory(
     note = ""
     if reached < len(times):
         note = f"stopped at t = {times[reached - 1]:.3g} of {times[-1]:.3g} after {used} evaluations"
-    size = np.linalg.norm(residual, axis=1) + doubts.residual
+    size = _norms(fine.residual) + doubts.residual
     covered = between(form, fine, times[:reached], size, (doubts.gram, doubts.moved, doubts.turned), suprema)
     u, v = fine.last
     final = form.weights(u)
