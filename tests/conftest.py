@@ -1,6 +1,12 @@
-"""Hypothesis profiles: ``dev`` (default), ``ci`` and ``nightly``, chosen by ``HYPOTHESIS_PROFILE``."""
+"""Hypothesis profiles: ``dev`` (default), ``ci`` and ``nightly``, chosen by ``HYPOTHESIS_PROFILE``.
+
+The suite runs on every core, one process each; so that they do not fight over cores, BLAS has one thread in a process.
+"""
 
 import os
+
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # before NumPy is imported, and inherited by the workers
 
 from hypothesis import HealthCheck, settings
 

@@ -72,7 +72,7 @@ def plain(instance: Instance, times: np.ndarray) -> tuple[np.ndarray, np.ndarray
     out = solve_ivp(field, (0, times[-1]), first, "DOP853", times, rtol=1e-13, atol=1e-14)
     residual = []
     for flat in out.y.T:
-        w, a, b, h = parts(flat)
+        w, a, _, h = parts(flat)
         residual.append((y - front * value(h) @ a).ravel())
     return np.array(residual), w, a
 
@@ -265,3 +265,25 @@ def test_bad_requests_are_refused():
         saved_times(0.0)
     with pytest.raises(FlowStalled, match="kinks"):
         follow(replace(make(1), activation=ACTIVATIONS["abs"]))
+
+
+@pytest.mark.parametrize("neuron", ["mean_field", "two_layer", "trained_bias"])
+def test_relu_flows_of_every_kind_are_followed(neuron):
+    """Against small explicit steps; rates, biases and both layers included."""
+    instance = make(21, neuron, activation="relu")
+    times = np.array([0.0, 0.2, 0.5])
+    found = follow(instance, times=times).trajectory
+    net, labels, steps = instance.network, instance.labels[:, None], 20_000
+    weights, outer = net.weights.copy(), net.outer.copy()
+    for _ in range(steps):
+        h = net.inner * net.inputs @ weights.T + net.shift
+        residual = labels - np.maximum(h, 0) @ outer
+        back = (h > 0) * (residual @ outer.T)
+        turn = net.second * net.gain[:, None] ** 2 * (np.maximum(h, 0).T @ residual)
+        weights += times[-1] / steps * net.first * net.inner * back.T @ net.inputs
+        outer += times[-1] / steps * turn
+    # first order, and gates that slide chatter at the size of a step
+    assert np.allclose(found.residual[-1], residual[:, 0], atol=3e-3)
+    assert np.allclose(found.final_weights, weights, atol=3e-3)
+    assert found.drift < 1e-10
+    assert np.allclose(found.gram[0], instance.start[1], atol=1e-12)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
 from theorycheck.flow._bound import Suprema
 from theorycheck.flow.relu import follow_relu
+from theorycheck.flow.relu_both import follow_relu_both
 from theorycheck.flow.smooth import follow_smooth
 from theorycheck.flow.trajectory import FlowStalled, Trajectory
 from theorycheck.grams import Array
@@ -102,10 +103,10 @@ def horizon_of(instance: Instance, decades: float = 8.0) -> float:
         return float(max(wanted, 200 / most))
 
 
-#: default budgets: kinks met by a (leaky) ReLU flow, and evaluations of a smooth one
-EVENTS, EVALUATIONS = 200_000, 60_000
+#: default budgets: kinks met by a (leaky) ReLU flow, its series where both layers move, and evaluations of a smooth one
+EVENTS, STEPS, EVALUATIONS = 200_000, 20_000, 60_000
 #: the ways to integrate: ``auto`` takes the exact one for (leaky) ReLU and collocation for smooth activations
-METHODS = ("auto", "collocation", "explicit")
+METHODS = ("auto", "collocation", "explicit", "taylor")
 
 
 def follow(
@@ -131,10 +132,12 @@ def follow(
     tolerance
         Of the smooth integrators, relative to the residual; ReLU and leaky ReLU are followed exactly between events.
     method
-        One of :data:`METHODS`. ``explicit`` (order 8) is a second, independent way for smooth activations, good for
-        condition numbers up to some hundreds.
+        One of :data:`METHODS`. For smooth activations there are two more, independent ways, good for condition numbers
+        up to some hundreds: ``explicit`` (order 8), and ``taylor`` (series of order 24), the slow
+        reference.
     budget
-        The most evaluations (smooth) or events (ReLU); a default that ends within minutes if None.
+        The most evaluations (smooth) or events (ReLU; series where both layers move); a default that ends within minutes
+        if None.
 
     Raises
     ------
@@ -167,14 +170,15 @@ def _integrate(
     activation, net = instance.activation, instance.network
     leak = activation.leak
     if leak is not None and 0 <= leak < 1 and method == "auto":
-        if not net.second and net.outputs == 1 and not net.shift.any() and net.first == 1.0:
-            arrays = (net.inputs, instance.labels.ravel(), net.weights, net.outer[:, 0])
-            return follow_relu(
-                *arrays, inner=net.inner, times=times, leak=leak, progress=progress, budget=budget or EVENTS
-            )
-        raise FlowStalled(
-            f"cannot follow {activation.name} here: several outputs, trained outer weights, frozen biases"
+        if net.second or net.outputs > 1 or net.shift.any() or not net.first:
+            return follow_relu_both(net, instance.labels, times, leak, budget=budget or STEPS, progress=progress)
+        # the rate of the only layer that is trained, as a scale of inputs and weights: pre-activations stay the same
+        root = float(np.sqrt(net.first))
+        arrays = (net.inputs, instance.labels.ravel(), net.weights / root, net.outer[:, 0])
+        found = follow_relu(
+            *arrays, inner=net.inner * root, times=times, leak=leak, progress=progress, budget=budget or EVENTS
         )
+        return replace(found, displacement=root * found.displacement, final_weights=root * found.final_weights)
     if not activation.smooth:
         raise FlowStalled(
             f"cannot follow {activation.name} by {method}: its kinks are not those of a leaky ReLU, and it is not smooth"

@@ -76,15 +76,15 @@ class Collocation:
 def radau(stages: int) -> Collocation:
     """Return Radau IIA with ``stages`` stages (at least 2); L-stable, of order ``2 stages - 1``."""
     inner, _ = roots_jacobi(stages - 1, 1, 0)
-    nodes: Array = np.append((inner + 1) / 2, 1.0)
+    nodes = np.append((inner + 1) / 2, 1.0)
     # Radau quadrature integrates products of two Legendre polynomials of degree < s exactly, so
     # the coefficients of an interpolant are inner products: no linear system, no lost digits
     values = _basis(nodes, stages - 1)
     weights = np.linalg.solve(values.T, np.eye(stages)[0])
-    coefficients = np.asarray((2.0 * np.arange(stages)[:, None] + 1) * (values.T * weights), dtype=float)
+    coefficients = (2 * np.arange(stages)[:, None] + 1) * (values.T * weights)
     matrix = _integrals(nodes, stages - 1) @ coefficients
-    fit: Array = np.linalg.inv(_basis(np.append(0.0, nodes), stages))
-    return Collocation(nodes, matrix, coefficients, fit, 2 * legendre.legder(fit))
+    fit = np.linalg.inv(_basis(np.append(0.0, nodes), stages))
+    return Collocation(*map(np.asarray, (nodes, matrix, coefficients, fit, 2 * legendre.legder(fit))))
 
 
 def _basis(places: Array, degree: int) -> Array:

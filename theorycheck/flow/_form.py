@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 def norm(array: Array) -> float:
     """Return the Euclidean norm of all entries without underflow: residuals fall far below 1e-162."""
-    return float(dnrm2(np.ravel(array)))
+    return float(dnrm2(np.ravel(array))) if array.size else 0.0
 
 
 @dataclass(frozen=True, eq=False)

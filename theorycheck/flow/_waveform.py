@@ -31,6 +31,8 @@ STAGES = 8
 SWEEPS = 12
 #: the first step over the shortest time scale, 1 / lambda_max
 FIRST = 0.5
+#: residuals below this count as 0: their digits would be lost to underflow
+VANISHED = 1e-280
 #: rounding of the residual, relative, as seen on ill-conditioned flows
 ROUNDING = 4e-15
 
@@ -112,7 +114,7 @@ def march(
             )
         work.step.start, work.step.length = time, length
         size = norm(work.step.residual[0])
-        error = _advance(work, tolerance, size) if size > 0 else 0.0
+        error = _advance(work, tolerance, size) if size > VANISHED else _rest(work.step)
         factor = 0.9 * (tolerance / error) ** (1 / (stages + 1)) if error > 0 else 3.0
         if not error <= 1.5 * tolerance:
             work.rejected += 1
@@ -165,6 +167,15 @@ def _advance(work: _Work, tolerance: float, size: float) -> float:
         last = change
     work.rate, work.known = 1.0, work.known and work.before.length > 0
     return np.inf
+
+
+def _rest(step: Step) -> float:
+    """Fill the step of a flow that has arrived; there is no error."""
+    step.speeds[...] = 0.0
+    step.residual[...] = 0.0
+    if step.turns is not None:
+        step.turns[...] = 0.0
+    return 0.0
 
 
 def _predict(work: _Work) -> None:

@@ -21,6 +21,7 @@ from theorycheck.flow._between import between
 from theorycheck.flow._bound import Comparison, Suprema, comparison, grow
 from theorycheck.flow._explicit import march_explicit
 from theorycheck.flow._form import Form, Stage, gram, load, make_form, norm
+from theorycheck.flow._taylor import march_taylor
 from theorycheck.flow._waveform import march
 from theorycheck.flow.trajectory import FlowStalled, Trajectory
 from theorycheck.network import Network
@@ -74,7 +75,7 @@ def follow_smooth(
     tolerance
         Error per step, relative to the residual.
     method
-        ``"collocation"`` or ``"explicit"``.
+        ``"collocation"``, ``"explicit"`` or ``"taylor"``.
     second_run
         Whether the error is also estimated by a second run, where the bound says too little; if not, the bound
         stands, however large.
@@ -192,6 +193,10 @@ def _steps(
     if method == "explicit":
         for step, spent in march_explicit(form, start, times, tolerance, budget):
             yield step, spent, (on_step, weights)
+        return
+    if method == "taylor":
+        for series, spent in march_taylor(form, start, float(times[-1]), tolerance, budget):
+            yield series, spent, (on_step, weights)
         return
     for waveform, spent in march(form, start, float(times[-1]), tolerance, budget):
         if known is not None and np.isfinite(weights):
