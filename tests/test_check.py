@@ -112,9 +112,9 @@ def test_inputs_at_the_ends_of_the_range_are_never_refuted_or_confirmed_wrongly(
 def test_smooth_flows_keep_their_digits_at_the_ends_of_the_range(scale):
     """w' = -1e-90 s'(z) r with z = 1e-90 w: in z the same flow as with scale 1, at another speed."""
     run, usual = follow(tiny(scale, "tanh")), follow(tiny(1.0, "tanh"))
-    assert run.trajectory.drift < 1e-11
+    assert run.trajectory.drift < 1e-10
     assert np.isclose(run.trajectory.residual[-1, 0], -0.1323, atol=1e-4)
-    assert usual.trajectory.drift < 1e-11
+    assert usual.trajectory.drift < 1e-10
     assert check(card("core.drift"), tiny(scale, "tanh")).verdicts[0].outcome is not Outcome.REFUTED
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sympy as sp
-
 from test_flow import NEURONS, make
+
 from theorycheck.flow import FlowStalled, follow
 from theorycheck.flow._collocation import radau
 from theorycheck.symbolic.activations import ACTIVATIONS, Z, activation

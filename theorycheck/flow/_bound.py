@@ -160,35 +160,26 @@ def _places(stages: int) -> _Places:
 def _look(form: Form, known: Comparison, step: Step) -> _Look:
     """Evaluate the flow between nodes, and compare it with the collocation polynomial; the largest of each counts."""
     places = _places(len(step.speeds) - 1)
-    seen = [_look_at(form, known, step, places, i) for i in range(len(places.at))]
-    start = combine(places.start, step.speeds[1:])[0] - step.speeds[0]
-    return _Look(
-        weights_defect=QUADRATURE * (places.share * form.length(start) + max(look.weights_defect for look in seen)),
-        residual_defect=QUADRATURE * max(look.residual_defect for look in seen),
-        drift=max(look.drift for look in seen),
-        norm=max(look.norm for look in seen),
-        pull=max(look.pull for look in seen),
-        least=min(look.least for look in seen),
-    )
-
-
-def _look_at(form: Form, known: Comparison, step: Step, places: _Places, i: int) -> _Look:
-    here = slice(i, i + 1)
-    u = step.u + step.length * combine(places.integral[here], step.speeds[1:])[0]
-    residual = combine(places.at[here], step.residual)[0]
-    stage, pulled = Stage.empty(form), np.empty_like(u)
+    count = len(places.at)
+    u = step.u + step.length * combine(places.integral, step.speeds[1:])
+    residual = combine(places.at, step.residual)
+    stage, pulled = Stage.empty(form, count), np.empty_like(u)
     load(form, stage, u, step.v)
     pull(form, stage, residual, pulled)
-    steep = combine(places.slope[here], step.residual)[0] / step.length
+    inside = combine(places.derivative, step.speeds[1:]) - pulled
+    start = combine(places.start, step.speeds[1:])[0] - step.speeds[0]
+    steep = combine(places.slope, step.residual) / step.length - fall(form, stage, pulled, None)
     h = form.left @ u + form.base
+    drift = residual - (form.labels - form.value(h) @ form.network.outer)
     pulls = residual @ form.network.outer.T
     bends = known.curvature(h) * pulls
-    squares = np.einsum("ij,ij->j", bends, known.squared @ bends)
+    squares = np.einsum("sij,sij->sj", bends, known.squared @ bends)
+    shares = places.share * form.length(start) + max(form.length(part) for part in inside)
     return _Look(
-        weights_defect=form.length(combine(places.derivative[here], step.speeds[1:])[0] - pulled),
-        residual_defect=norm(steep - fall(form, stage, pulled, None)),
-        drift=norm(residual - (form.labels - form.value(h) @ form.network.outer)),
+        weights_defect=QUADRATURE * shares,
+        residual_defect=QUADRATURE * max(norm(part) for part in steep),
+        drift=max(norm(part) for part in drift),
         norm=float(np.sqrt(np.max(squares, initial=0.0))),
         pull=float(np.max(np.abs(pulls), initial=0.0)),
-        least=float(np.linalg.eigvalsh(gram(form, stage))[0]),
+        least=min(float(np.linalg.eigvalsh(gram(form, stage.part(i)))[0]) for i in range(count)),
     )

@@ -112,10 +112,10 @@ def make_form(network: Network, labels: Array) -> Form:
 
 @dataclass(eq=False)
 class Stage:
-    """A network at one time, as buffers that are filled again and again.
+    """A network at one time, or at several (a leading axis), as buffers that are filled again and again.
 
-    ``slopes`` (n, m) hold ``s'(h)``, with one output times ``outer``; ``values`` (n, m) hold
-    ``s(h)`` where the outer weights are trained.
+    ``slopes`` (..., n, m) hold ``s'(h)``, with one output times ``outer``; ``values`` (..., n, m) hold ``s(h)`` where
+    the outer weights ``outer`` (..., m, c) are trained.
     """
 
     slopes: Array
@@ -123,41 +123,48 @@ class Stage:
     outer: Array
 
     @staticmethod
-    def empty(form: Form) -> Stage:
-        """Return a stage to be loaded."""
-        n, m, _, c = form.sizes
-        return Stage(np.empty((n, m)), None if form.gain is None else np.empty((n, m)), np.empty((m, c)))
+    def empty(form: Form, *times: int) -> Stage:
+        """Return a stage to be loaded, for as many times at once as given."""
+        n, m, _, _ = form.sizes
+        values = None if form.gain is None else np.empty((*times, n, m))
+        return Stage(np.empty((*times, n, m)), values, form.network.outer)
+
+    def part(self, i: int) -> Stage:
+        """Return one of several times."""
+        outer = self.outer[i] if self.outer.ndim == 3 else self.outer
+        return Stage(self.slopes[i], None if self.values is None else self.values[i], outer)
 
 
 def load(form: Form, stage: Stage, u: Array, v: Array | None) -> None:
-    """Evaluate the activation at coordinates ``u``, ``v``."""
+    """Evaluate the activation at coordinates ``u`` (..., k, m), ``v`` (..., m, c)."""
     h = form.left @ u
     h += form.base
-    stage.outer = form.network.outer if v is None or form.gain is None else form.network.outer + form.gain[:, None] * v
+    if v is not None and form.gain is not None:
+        stage.outer = form.network.outer + form.gain[:, None] * v
     if stage.values is not None:
         stage.values[...] = form.value(h)
     slopes = form.slope(h)
-    if stage.outer.shape[1] == 1:
-        np.multiply(slopes, stage.outer[:, 0], out=stage.slopes)
+    if stage.outer.shape[-1] == 1:
+        np.multiply(slopes, stage.outer.swapaxes(-1, -2), out=stage.slopes)
     else:
         stage.slopes[...] = slopes
 
 
 def pull(form: Form, stage: Stage, residual: Array, out: Array) -> Array | None:
-    """Write ``u'`` for a residual ``(n, c)`` into ``out`` and return ``v'``: both are linear in the residual."""
-    force = residual if residual.shape[1] == 1 else residual @ stage.outer.T
+    """Write ``u'`` for a residual ``(..., n, c)`` into ``out`` and return ``v'``: both are linear in the residual."""
+    force = residual if residual.shape[-1] == 1 else residual @ stage.outer.swapaxes(-1, -2)
     if form.right is None:
         np.multiply(stage.slopes, force, out=out)
     else:
         np.matmul(form.right, stage.slopes * force, out=out)
-    return None if stage.values is None else stage.values.T @ residual
+    return None if stage.values is None else stage.values.swapaxes(-1, -2) @ residual
 
 
 def fall(form: Form, stage: Stage, moving: Array, turning: Array | None) -> Array:
-    """Return ``r' = -(J_W u' + J_a v')``, shape ``(n, c)``."""
+    """Return ``r' = -(J_W u' + J_a v')``, shape ``(..., n, c)``."""
     push = form.left @ moving
-    if stage.outer.shape[1] == 1:
-        fallen = -np.einsum("ij,ij->i", stage.slopes, push)[:, None]
+    if stage.outer.shape[-1] == 1:
+        fallen = -np.einsum("...ij,...ij->...i", stage.slopes, push)[..., None]
     else:
         push *= stage.slopes
         fallen = -(push @ stage.outer)
@@ -167,7 +174,7 @@ def fall(form: Form, stage: Stage, moving: Array, turning: Array | None) -> Arra
 
 
 def gram(form: Form, stage: Stage) -> Array:
-    """Return the tangent Gram ``(n c, n c)`` of all that is trained, rates included."""
+    """Return the tangent Gram ``(n c, n c)`` at one time, of all that is trained, rates included."""
     n, _, _, c = form.sizes
     found, cross = np.empty((n, c, n, c)), form.cross
     own = 0.0 if stage.values is None or form.gain is None else (stage.values * form.gain) @ stage.values.T

@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 STAGES = 8
 #: sweeps after which a step is tried again at half its length
 SWEEPS = 12
+#: numbers up to which all stages are evaluated at once
+TOGETHER = 2**17
 #: the first step over the shortest time scale, 1 / lambda_max
 FIRST = 0.5
 #: residuals below this count as 0: their digits would be lost to underflow
@@ -77,7 +79,7 @@ class _Work:
 
     form: Form
     col: Collocation
-    stages: list[Stage]
+    stages: list[tuple[slice, Stage]]  # stages that are evaluated together: all of them, or one by one if large
     step: Step
     before: Step  # the last step, for prediction
     fresh: Array
@@ -135,14 +137,15 @@ def _begin(form: Form, residual: Array, stages: int) -> _Work:
         v = np.zeros((m, c)) if trained else None
         return Step(0.0, 0.0, np.zeros((k, m)), v, np.zeros((stages + 1, k, m)), turns, np.zeros((stages + 1, n, c)))
 
-    buffers = [Stage.empty(form) for _ in range(stages)]
-    step = empty()
+    together = stages if stages * n * m <= TOGETHER else 1
+    buffers = [(slice(i, i + together), Stage.empty(form, together)) for i in range(0, stages, together)]
+    step, now = empty(), Stage.empty(form)
     step.residual[0] = residual
-    load(form, buffers[0], step.u, step.v)
-    turn = pull(form, buffers[0], residual, step.speeds[0])
+    load(form, now, step.u, step.v)
+    turn = pull(form, now, residual, step.speeds[0])
     if step.turns is not None:
         step.turns[0] = turn
-    values, axes = np.linalg.eigh(gram(form, buffers[0]))
+    values, axes = np.linalg.eigh(gram(form, now))
     reach = float(np.sqrt(np.max(np.diag(form.cross), initial=0.0)))
     return _Work(form, radau(stages), buffers, step, empty(), np.empty((stages, k, m)), axes, values, reach)
 
@@ -191,9 +194,10 @@ def _predict(work: _Work) -> None:
     modes = work.axes.T @ step.residual[0].ravel()
     decay = np.exp(-np.maximum(work.values, 0.0) * step.length * col.nodes[:, None])
     step.residual[1:] = ((decay * modes) @ work.axes.T).reshape(step.residual[1:].shape)
-    load(work.form, work.stages[0], step.u, step.v)
+    now = Stage.empty(work.form)
+    load(work.form, now, step.u, step.v)
     for i in range(col.stages):
-        turn = pull(work.form, work.stages[0], step.residual[i + 1], step.speeds[i + 1])
+        turn = pull(work.form, now, step.residual[i + 1], step.speeds[i + 1])
         if step.turns is not None:
             step.turns[i + 1] = turn
 
@@ -203,16 +207,18 @@ def _sweep(work: _Work, size: float) -> float:
     form, col, step = work.form, work.col, work.step
     moved = step.length * col.matrix
     us = combine(moved, step.speeds[1:])
-    vs = None if step.turns is None else combine(moved, step.turns[1:])
-    falling = np.empty_like(step.residual[1:])
-    for i, stage in enumerate(work.stages):
-        us[i] += step.u
-        load(form, stage, us[i], None if vs is None or step.v is None else step.v + vs[i])
-        turn = pull(form, stage, step.residual[i + 1], work.fresh[i])
-        falling[i] = fall(form, stage, work.fresh[i], turn)
+    us += step.u
+    vs = None if step.turns is None or step.v is None else step.v + combine(moved, step.turns[1:])
+    falling, residual = np.empty_like(step.residual[1:]), step.residual[1:]
+    for part, stage in work.stages:
+        load(form, stage, us[part], None if vs is None else vs[part])
+        turn = pull(form, stage, residual[part], work.fresh[part])
+        falling[part] = fall(form, stage, work.fresh[part], turn)
     work.evaluations += col.stages
     if work.solver is None:
-        work.values, work.axes = _eigen(gram(form, work.stages[col.stages // 2]))
+        middle = col.stages // 2
+        part, stage = next(pair for pair in work.stages if pair[0].start <= middle < pair[0].stop)
+        work.values, work.axes = _eigen(gram(form, stage.part(middle - part.start)))
         work.solver = np.linalg.inv(np.eye(col.stages) + work.values[:, None, None] * moved)
     gap = step.residual[0] + combine(moved, falling) - step.residual[1:]
     modes = gap.reshape(col.stages, -1) @ work.axes
@@ -225,11 +231,11 @@ def _settle(work: _Work) -> float:
     """Take the speeds that belong to the corrected residual; return by how much they changed, in weights."""
     form, step = work.form, work.step
     parts = []
-    for i, stage in enumerate(work.stages):
-        turn = pull(form, stage, step.residual[i + 1], work.fresh[i])
+    for part, stage in work.stages:
+        turn = pull(form, stage, step.residual[1:][part], work.fresh[part])
         if step.turns is not None and form.gain is not None and turn is not None:
-            parts.append(norm(np.sqrt(form.gain)[:, None] * (turn - step.turns[i + 1])))
-            step.turns[i + 1] = turn
+            parts.append(norm(np.sqrt(form.gain)[:, None] * (turn - step.turns[1:][part])))
+            step.turns[1:][part] = turn
     old = step.speeds[1:]
     old -= work.fresh
     parts.append(float(np.sqrt(_unit(form))) * norm(old))
