@@ -209,7 +209,7 @@ def test_reported_intervals_hold_between_saved_times(seed, neuron, c, n, d, acti
 def test_the_bound_is_never_below_the_true_error(part):
     """500 small flows, wide and narrow, gentle and huge labels.
 
-    The reference is the same method at 3e-13, which other tests hold against plain weights and against Taylor series.
+    The reference is the same method at 1e-12, which other tests hold against plain weights and against Taylor series.
     """
     seen = 0
     for seed in range(100 * part, 100 * (part + 1)):
@@ -217,11 +217,11 @@ def test_the_bound_is_never_below_the_true_error(part):
         n, d, m = (int(v) for v in rng.integers([1, 1, 2], [5, 5, 30]))
         activation = ("tanh", "softplus", "sine", "erf", "gelu")[seed % 5]
         instance = replace(make(seed, "mean_field", n, d, m, activation=activation), rates=(m * 1.0, 0.0))
-        instance = instance.with_labels(instance.labels * 10 ** rng.uniform(-2, 1))
-        times = np.array([0.0, 0.03, 0.4, 1.5]) * rng.uniform(0.3, 2)
+        instance = instance.with_labels(instance.labels * 10 ** rng.uniform(-2, 0.7))
+        times = np.array([0.0, 0.03, 0.2, 0.8]) * rng.uniform(0.3, 2)
         found = follow(instance, times=times).trajectory
         tight = follow_smooth(
-            instance.network, instance.labels[:, None], times, _suprema(instance.activation), tolerance=3e-13,
+            instance.network, instance.labels[:, None], times, _suprema(instance.activation), tolerance=1e-12,
             second_run=False,
         )  # fmt: skip
         true = np.linalg.norm(found.residual - tight.residual, axis=1)

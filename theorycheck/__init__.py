@@ -24,6 +24,7 @@ _HOME = {
     "Run": "flow",
     "FlowStalled": "flow",
     "follow": "flow",
+    "descend": "flow.descent",
     "hunt": "check",
     "card": "theorems",
     "cards": "theorems",

@@ -10,7 +10,7 @@ A' g`` (k, m) with ``X = A B``. The outer weights are ``outer + second gain^2 v`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,13 @@ class Form:
     def sizes(self) -> tuple[int, int, int, int]:
         """Return ``(n, m, k, c)``."""
         return self.network.n, self.network.m, self.left.shape[1], self.network.outputs
+
+    def block(self, neurons: slice) -> Form:
+        """Return the form of some of the neurons; labels mean nothing there."""
+        net = self.network
+        part = replace(net, weights=net.weights[neurons], shift=net.shift[neurons], outer=net.outer[neurons])
+        gain = None if self.gain is None else self.gain[neurons]
+        return replace(self, network=replace(part, gain=net.gain[neurons]), base=self.base[:, neurons], gain=gain)
 
     @property
     def cross(self) -> Array:
@@ -126,8 +133,17 @@ class Stage:
     def empty(form: Form, *times: int) -> Stage:
         """Return a stage to be loaded, for as many times at once as given."""
         n, m, _, _ = form.sizes
-        values = None if form.gain is None else np.empty((*times, n, m))
-        return Stage(np.empty((*times, n, m)), values, form.network.outer)
+        if form.gain is None:
+            return Stage(np.empty((*times, n, m)), None, form.network.outer)
+        outer = np.broadcast_to(form.network.outer, (*times, *form.network.outer.shape)).copy()
+        return Stage(np.empty((*times, n, m)), np.empty((*times, n, m)), outer)
+
+    def block(self, times: slice, neurons: slice) -> Stage:
+        """Return a view of some of the times and neurons."""
+        outer = self.outer[times, neurons] if self.outer.ndim == 3 else self.outer[neurons]
+        return Stage(
+            self.slopes[times, :, neurons], None if self.values is None else self.values[times, :, neurons], outer
+        )
 
     def part(self, i: int) -> Stage:
         """Return one of several times."""
@@ -140,7 +156,7 @@ def load(form: Form, stage: Stage, u: Array, v: Array | None) -> None:
     h = form.left @ u
     h += form.base
     if v is not None and form.gain is not None:
-        stage.outer = form.network.outer + form.gain[:, None] * v
+        stage.outer[...] = form.network.outer + form.gain[:, None] * v
     if stage.values is not None:
         stage.values[...] = form.value(h)
     slopes = form.slope(h)

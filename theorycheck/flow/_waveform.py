@@ -29,8 +29,8 @@ Array = NDArray[np.float64]
 STAGES = 8
 #: sweeps after which a step is tried again at half its length
 SWEEPS = 12
-#: numbers up to which all stages are evaluated at once
-TOGETHER = 2**17
+#: numbers in an array of a chunk: a handful of them stay in the second-level cache
+CHUNK = 2**15
 #: the first step over the shortest time scale, 1 / lambda_max
 FIRST = 0.5
 #: residuals below this count as 0: their digits would be lost to underflow
@@ -73,16 +73,42 @@ class Step:
         return u, v, combine(col.at(place), self.residual)[0]
 
 
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Stages and neurons that are evaluated at once, so that what an evaluation touches stays in the cache."""
+
+    times: slice
+    neurons: slice
+    form: Form
+    stage: Stage
+    scratch: Array
+
+
+def _chunks(form: Form, stage: Stage, stages: int) -> list[Chunk]:
+    n, m, k, _ = form.sizes
+    together = max(1, min(stages, CHUNK // (n * m + 1)))
+    width = max(16, min(m, CHUNK // n))
+    found = []
+    for first in range(0, stages, together):
+        times = slice(first, min(first + together, stages))
+        for left in range(0, m, width):
+            neurons = slice(left, min(left + width, m))
+            scratch = np.empty((times.stop - first, k, neurons.stop - left))
+            part = form if width >= m else form.block(neurons)
+            found.append(Chunk(times, neurons, part, stage.block(times, neurons), scratch))
+    return found
+
+
 @dataclass(eq=False)
 class _Work:
     """What a march carries along: buffers, the solver of the step at hand, and counts."""
 
     form: Form
     col: Collocation
-    stages: list[tuple[slice, Stage]]  # stages that are evaluated together: all of them, or one by one if large
+    stage: Stage  # all stages, (s, n, m)
+    chunks: list[Chunk]
     step: Step
     before: Step  # the last step, for prediction
-    fresh: Array
     axes: Array  # eigenvectors of the Gram that Newton uses
     values: Array
     reach: float  # the root of the largest first inner^2 |x_i|^2
@@ -137,9 +163,7 @@ def _begin(form: Form, residual: Array, stages: int) -> _Work:
         v = np.zeros((m, c)) if trained else None
         return Step(0.0, 0.0, np.zeros((k, m)), v, np.zeros((stages + 1, k, m)), turns, np.zeros((stages + 1, n, c)))
 
-    together = stages if stages * n * m <= TOGETHER else 1
-    buffers = [(slice(i, i + together), Stage.empty(form, together)) for i in range(0, stages, together)]
-    step, now = empty(), Stage.empty(form)
+    step, now, stage = empty(), Stage.empty(form), Stage.empty(form, stages)
     step.residual[0] = residual
     load(form, now, step.u, step.v)
     turn = pull(form, now, residual, step.speeds[0])
@@ -147,7 +171,7 @@ def _begin(form: Form, residual: Array, stages: int) -> _Work:
         step.turns[0] = turn
     values, axes = np.linalg.eigh(gram(form, now))
     reach = float(np.sqrt(np.max(np.diag(form.cross), initial=0.0)))
-    return _Work(form, radau(stages), buffers, step, empty(), np.empty((stages, k, m)), axes, values, reach)
+    return _Work(form, radau(stages), stage, _chunks(form, stage, stages), step, empty(), axes, values, reach)
 
 
 def _advance(work: _Work, tolerance: float, size: float) -> float:
@@ -209,16 +233,15 @@ def _sweep(work: _Work, size: float) -> float:
     us = combine(moved, step.speeds[1:])
     us += step.u
     vs = None if step.turns is None or step.v is None else step.v + combine(moved, step.turns[1:])
-    falling, residual = np.empty_like(step.residual[1:]), step.residual[1:]
-    for part, stage in work.stages:
-        load(form, stage, us[part], None if vs is None else vs[part])
-        turn = pull(form, stage, residual[part], work.fresh[part])
-        falling[part] = fall(form, stage, work.fresh[part], turn)
+    falling, residual = np.zeros_like(step.residual[1:]), step.residual[1:]
+    for chunk in work.chunks:
+        at = (chunk.times, slice(None), chunk.neurons)
+        load(chunk.form, chunk.stage, us[at], None if vs is None else vs[chunk.times, chunk.neurons])
+        turn = pull(chunk.form, chunk.stage, residual[chunk.times], chunk.scratch)
+        falling[chunk.times] += fall(chunk.form, chunk.stage, chunk.scratch, turn)
     work.evaluations += col.stages
     if work.solver is None:
-        middle = col.stages // 2
-        part, stage = next(pair for pair in work.stages if pair[0].start <= middle < pair[0].stop)
-        work.values, work.axes = _eigen(gram(form, stage.part(middle - part.start)))
+        work.values, work.axes = _eigen(gram(form, work.stage.part(col.stages // 2)))
         work.solver = np.linalg.inv(np.eye(col.stages) + work.values[:, None, None] * moved)
     gap = step.residual[0] + combine(moved, falling) - step.residual[1:]
     modes = gap.reshape(col.stages, -1) @ work.axes
@@ -230,16 +253,17 @@ def _sweep(work: _Work, size: float) -> float:
 def _settle(work: _Work) -> float:
     """Take the speeds that belong to the corrected residual; return by how much they changed, in weights."""
     form, step = work.form, work.step
-    parts = []
-    for part, stage in work.stages:
-        turn = pull(form, stage, step.residual[1:][part], work.fresh[part])
-        if step.turns is not None and form.gain is not None and turn is not None:
-            parts.append(norm(np.sqrt(form.gain)[:, None] * (turn - step.turns[1:][part])))
-            step.turns[1:][part] = turn
-    old = step.speeds[1:]
-    old -= work.fresh
-    parts.append(float(np.sqrt(_unit(form))) * norm(old))
-    old[...] = work.fresh
+    parts, unit = [], float(np.sqrt(_unit(form)))
+    for chunk in work.chunks:
+        turn = pull(chunk.form, chunk.stage, step.residual[1:][chunk.times], chunk.scratch)
+        old = step.speeds[1:][chunk.times, :, chunk.neurons]
+        old -= chunk.scratch
+        parts.append(unit * norm(old))
+        old[...] = chunk.scratch
+        if step.turns is not None and chunk.form.gain is not None and turn is not None:
+            turns = step.turns[1:][chunk.times, chunk.neurons]
+            parts.append(norm(np.sqrt(chunk.form.gain)[:, None] * (turn - turns)))
+            turns[...] = turn
     return norm(np.array(parts)) / float(np.sqrt(work.col.stages))
 
 
