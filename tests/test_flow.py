@@ -260,6 +260,15 @@ def test_only_the_outer_weights_trained_is_a_linear_equation():
     assert np.all(found.gram_change[:, 0] <= 1e-12)
 
 
+def test_a_bare_integration_concludes_nothing():
+    bare, full = (follow(make(1, "mean_field"), times=np.array([0.0, 1.0]), errors=e).trajectory for e in (False, True))
+    assert np.array_equal(bare.residual, full.residual)
+    assert np.all(np.isinf(bare.residual_error))
+    assert np.all(bare.least[1:, 0] <= 0)
+    assert np.all(np.isinf(bare.displacement[1:, 1]))
+    assert not np.any(np.isnan(bare.displacement)) and not np.any(np.isnan(bare.gram_change))
+
+
 def test_bad_requests_are_refused():
     with pytest.raises(BadInput, match="no method"):
         follow(make(1), method="euler")

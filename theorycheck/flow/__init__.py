@@ -119,6 +119,7 @@ def follow(
     tolerance: float = 1e-9,
     method: str = "auto",
     budget: int | None = None,
+    errors: bool = True,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Integrate the gradient flow of ``|y - f|^2 / 2`` from the instance's initial weights.
@@ -139,6 +140,10 @@ def follow(
         The most evaluations (smooth) or events (ReLU; series where both layers move); a default that ends within minutes
         if None.
 
+    errors
+        Whether to find out how large errors are. Without, a smooth flow is integrated once and its stated errors are
+        infinite: about twice as fast, and nothing can be concluded from it.
+
     Raises
     ------
     FlowStalled
@@ -148,7 +153,7 @@ def follow(
         raise BadInput(f"there is no method {method!r}: take one of {', '.join(METHODS)}")
     if times is None:
         times = saved_times(horizon_of(instance) if horizon is None else horizon, count, first)
-    trajectory = _integrate(instance, np.asarray(times, dtype=float), tolerance, method, budget, progress)
+    trajectory = _integrate(instance, np.asarray(times, dtype=float), tolerance, method, budget, errors, progress)
     size = float(np.linalg.norm(instance.labels) + np.linalg.norm(instance.start[0]))
     if not trajectory.drift <= DRIFT * size:
         raise FlowStalled(
@@ -164,6 +169,7 @@ def _integrate(
     tolerance: float,
     method: str,
     budget: int | None,
+    errors: bool,
     progress: Callable[[float], None] | None,
 ) -> Trajectory:
     """Choose the integrator."""
@@ -187,7 +193,7 @@ def _integrate(
         net,
         instance.labels.reshape(instance.n, -1),
         times,
-        _suprema(activation),
+        _suprema(activation) if errors else None,
         tolerance=tolerance,
         method="collocation" if method == "auto" else method,
         budget=budget or EVALUATIONS,

@@ -56,8 +56,9 @@ def _reach(form: Form, seen: Any, times: Array, size: Array, suprema: Any) -> tu
     if form.gain is None:
         outer = np.linalg.norm(net.outer, axis=1)
         speed = net.first * net.inner * suprema.slope * spectral
-        jump = bend / np.sqrt(net.first) * speed * float(np.sqrt(np.sum(outer**4))) * path if net.first else 0 * path
-        return jump, speed * path, 0 * path
+        walk = np.where(path > 0, speed * path, 0.0) if net.first else 0 * path
+        jump = bend / np.sqrt(net.first) * float(np.sqrt(np.sum(outer**4))) * walk if net.first else 0 * path
+        return np.where(walk > 0, jump, 0.0), walk, 0 * path
     c = np.sqrt(net.first) * net.inner * spectral * suprema.slope
     g = np.sqrt(net.second) * float(np.max(np.abs(net.gain)))
     norm, most, values = (np.concatenate([[0.0], np.array(part)[:-1]]) for part in zip(*seen.norms, strict=True))
@@ -83,13 +84,14 @@ def _least(grams: Array, doubt: Array, jump: Array) -> Array:
 
 def _change(grams: Array, doubt: Array, jump: Array) -> Array:
     change = np.abs(np.linalg.eigvalsh(grams - grams[0])).max(axis=1)
-    doubt = doubt * (np.arange(len(change)) > 0)
+    later = np.arange(len(change)) > 0
+    doubt = np.where(later, doubt, 0.0)  # which may be infinite
     lower = np.maximum.accumulate(np.maximum(change - doubt, 0.0))
     change = change + doubt
     # |J| at the start of each interval
     largest = np.sqrt(np.linalg.eigvalsh(grams)[:, -1] + doubt)
     largest = np.concatenate([largest[:1], largest[:-1]])
-    before = np.roll(change, 1) * (np.arange(len(change)) > 0)
+    before = np.where(later, np.roll(change, 1), 0.0)
     return np.column_stack([lower, np.maximum.accumulate(np.maximum(change, before) + 2 * largest * jump + jump**2)])
 
 

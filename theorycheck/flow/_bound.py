@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 
 #: what the quadrature of a defect may miss, as a factor
 QUADRATURE = 2.0
+#: numbers up to which the places of a step are looked at together
+TOGETHER = 2**15
 #: rounding of one step, relative to what it moves
 ROUNDING = 1e-15
 
@@ -160,26 +162,42 @@ def _places(stages: int) -> _Places:
 def _look(form: Form, known: Comparison, step: Step) -> _Look:
     """Evaluate the flow between nodes, and compare it with the collocation polynomial; the largest of each counts."""
     places = _places(len(step.speeds) - 1)
-    count = len(places.at)
-    u = step.u + step.length * combine(places.integral, step.speeds[1:])
-    residual = combine(places.at, step.residual)
-    stage, pulled = Stage.empty(form, count), np.empty_like(u)
+    count, (n, m, _, _) = len(places.at), form.sizes
+    together = count if count * n * m <= TOGETHER else 1
+    seen = [_look_at(form, known, step, places, slice(i, i + together)) for i in range(0, count, together)]
+    start = combine(places.start, step.speeds[1:])[0] - step.speeds[0]
+    inside = max(look.weights_defect for look in seen)
+    return _Look(
+        weights_defect=QUADRATURE * (places.share * form.length(start) + inside),
+        residual_defect=QUADRATURE * max(look.residual_defect for look in seen),
+        drift=max(look.drift for look in seen),
+        norm=max(look.norm for look in seen),
+        pull=max(look.pull for look in seen),
+        least=min(look.least for look in seen),
+    )
+
+
+def _look_at(form: Form, known: Comparison, step: Step, places: _Places, here: slice) -> _Look:
+    rows = places.integral[here]
+    u = step.u + step.length * combine(rows, step.speeds[1:])
+    residual = combine(places.at[here], step.residual)
+    stage, pulled = Stage.empty(form, len(rows)), np.empty_like(u)
     load(form, stage, u, step.v)
     pull(form, stage, residual, pulled)
-    inside = combine(places.derivative, step.speeds[1:]) - pulled
-    start = combine(places.start, step.speeds[1:])[0] - step.speeds[0]
-    steep = combine(places.slope, step.residual) / step.length - fall(form, stage, pulled, None)
-    h = form.left @ u + form.base
+    steep = combine(places.slope[here], step.residual) / step.length - fall(form, stage, pulled, None)
+    np.subtract(combine(places.derivative[here], step.speeds[1:]), pulled, out=pulled)
+    h = form.left @ u
+    h += form.base
     drift = residual - (form.labels - form.value(h) @ form.network.outer)
     pulls = residual @ form.network.outer.T
-    bends = known.curvature(h) * pulls
+    bends = known.curvature(h)
+    bends *= pulls
     squares = np.einsum("sij,sij->sj", bends, known.squared @ bends)
-    shares = places.share * form.length(start) + max(form.length(part) for part in inside)
     return _Look(
-        weights_defect=QUADRATURE * shares,
-        residual_defect=QUADRATURE * max(norm(part) for part in steep),
+        weights_defect=max(form.length(part) for part in pulled),
+        residual_defect=max(norm(part) for part in steep),
         drift=max(norm(part) for part in drift),
         norm=float(np.sqrt(np.max(squares, initial=0.0))),
         pull=float(np.max(np.abs(pulls), initial=0.0)),
-        least=min(float(np.linalg.eigvalsh(gram(form, stage.part(i)))[0]) for i in range(count)),
+        least=min(float(np.linalg.eigvalsh(gram(form, stage.part(i)))[0]) for i in range(len(rows))),
     )

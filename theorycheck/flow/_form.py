@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dnrm2
 
 from theorycheck.compiled import compile_block
+from theorycheck.flow._loops import Gates, gates
 from theorycheck.network import Network
 from theorycheck.symbolic.activations import Z
 
@@ -42,6 +43,8 @@ class Form:
         Pre-activations at time 0.
     gain : (m,) or None
         ``second gain^2``; None where the outer weights are frozen.
+    gates
+        The fused evaluation for one output and frozen outer weights, or None.
     """
 
     network: Network
@@ -53,6 +56,7 @@ class Form:
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]
     basis: Array
+    gates: Gates | None = None
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
@@ -114,6 +118,7 @@ def make_form(network: Network, labels: Array) -> Form:
         value=compile_block((Z,), network.activation.expr),
         slope=compile_block((Z,), network.activation.slope),
         basis=basis,
+        gates=gates(network.activation) if network.outputs == 1 and not network.second else None,
     )
 
 

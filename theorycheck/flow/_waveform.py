@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from theorycheck.flow._collocation import Collocation, radau
 from theorycheck.flow._form import Form, Stage, fall, gram, load, norm, pull
+from theorycheck.flow._loops import exchange
 from theorycheck.flow.trajectory import FlowStalled
 
 Array = NDArray[np.float64]
@@ -109,6 +110,7 @@ class _Work:
     chunks: list[Chunk]
     step: Step
     before: Step  # the last step, for prediction
+    us: Array  # coordinates at the stages: fresh pages for an array of that size would cost more than filling it
     axes: Array  # eigenvectors of the Gram that Newton uses
     values: Array
     reach: float  # the root of the largest first inner^2 |x_i|^2
@@ -171,7 +173,18 @@ def _begin(form: Form, residual: Array, stages: int) -> _Work:
         step.turns[0] = turn
     values, axes = np.linalg.eigh(gram(form, now))
     reach = float(np.sqrt(np.max(np.diag(form.cross), initial=0.0)))
-    return _Work(form, radau(stages), stage, _chunks(form, stage, stages), step, empty(), axes, values, reach)
+    return _Work(
+        form,
+        radau(stages),
+        stage,
+        _chunks(form, stage, stages),
+        step,
+        empty(),
+        np.empty((stages, k, m)),
+        axes,
+        values,
+        reach,
+    )
 
 
 def _advance(work: _Work, tolerance: float, size: float) -> float:
@@ -230,14 +243,13 @@ def _sweep(work: _Work, size: float) -> float:
     """Move the neurons by the residual's waveform and correct it; return the relative change of what moves."""
     form, col, step = work.form, work.col, work.step
     moved = step.length * col.matrix
-    us = combine(moved, step.speeds[1:])
+    us = combine(moved, step.speeds[1:], out=work.us)
     us += step.u
     vs = None if step.turns is None or step.v is None else step.v + combine(moved, step.turns[1:])
     falling, residual = np.zeros_like(step.residual[1:]), step.residual[1:]
     for chunk in work.chunks:
         at = (chunk.times, slice(None), chunk.neurons)
-        load(chunk.form, chunk.stage, us[at], None if vs is None else vs[chunk.times, chunk.neurons])
-        turn = pull(chunk.form, chunk.stage, residual[chunk.times], chunk.scratch)
+        turn = _evaluate(chunk, us[at], None if vs is None else vs[chunk.times, chunk.neurons], residual[chunk.times])
         falling[chunk.times] += fall(chunk.form, chunk.stage, chunk.scratch, turn)
     work.evaluations += col.stages
     if work.solver is None:
@@ -250,13 +262,33 @@ def _sweep(work: _Work, size: float) -> float:
     return norm(change) / size + _settle(work) * step.length * _weigh(work, size)
 
 
+def _evaluate(chunk: Chunk, u: Array, v: Array | None, residual: Array) -> Array | None:
+    """Load a chunk and write the speeds for a residual into its scratch; in one fused pass where that is known."""
+    form = chunk.form
+    if form.gates is None:
+        load(form, chunk.stage, u, v)
+        return pull(form, chunk.stage, residual, chunk.scratch)
+    h = form.left @ u
+    h += form.base
+    force = chunk.scratch if form.right is None else np.empty_like(h)
+    form.gates(h, form.network.outer[:, 0], residual[..., 0], chunk.stage.slopes, force)
+    if form.right is not None:
+        np.matmul(form.right, force, out=chunk.scratch)
+    return None
+
+
 def _settle(work: _Work) -> float:
     """Take the speeds that belong to the corrected residual; return by how much they changed, in weights."""
     form, step = work.form, work.step
     parts, unit = [], float(np.sqrt(_unit(form)))
+    scale = norm(step.residual[0])
     for chunk in work.chunks:
-        turn = pull(chunk.form, chunk.stage, step.residual[1:][chunk.times], chunk.scratch)
         old = step.speeds[1:][chunk.times, :, chunk.neurons]
+        if chunk.form.gates is not None and chunk.form.right is None:
+            residual = step.residual[1:][chunk.times, :, 0]
+            parts.append(unit * scale * exchange(chunk.stage.slopes, residual, old, scale))
+            continue
+        turn = pull(chunk.form, chunk.stage, step.residual[1:][chunk.times], chunk.scratch)
         old -= chunk.scratch
         parts.append(unit * norm(old))
         old[...] = chunk.scratch

@@ -54,7 +54,7 @@ def follow_smooth(
     network: Network,
     labels: Array,
     times: Array,
-    suprema: Suprema,
+    suprema: Suprema | None,
     *,
     tolerance: float = 1e-9,
     method: str = "collocation",
@@ -71,7 +71,8 @@ def follow_smooth(
     times
         ``(k,)``, increasing from 0.
     suprema
-        Of the activation's derivatives: they bound what happens between saved times, and the error.
+        Of the activation's derivatives: they bound what happens between saved times, and the error. None: the bare
+        integration, with infinite errors.
     tolerance
         Error per step, relative to the residual.
     method
@@ -91,6 +92,10 @@ def follow_smooth(
         form = make_form(network, labels)
         start = labels - form.value(form.base) @ network.outer
         fine = _run(form, start, times, tolerance, method, budget, suprema, progress)
+        if suprema is None:
+            unknown = np.full(len(fine.residual), np.inf)
+            nothing = Suprema(np.inf, np.inf, np.inf)
+            return _trajectory(form, fine, times, Doubts(unknown, unknown, unknown, unknown), nothing)
         known = comparison(form, suprema)
         size = _norms(fine.residual)
         enough = np.array(fine.bound)[:, 0] <= ENOUGH * tolerance * size + 1e-300
