@@ -266,7 +266,8 @@ def test_a_bare_integration_concludes_nothing():
     assert np.all(np.isinf(bare.residual_error))
     assert np.all(bare.least[1:, 0] <= 0)
     assert np.all(np.isinf(bare.displacement[1:, 1]))
-    assert not np.any(np.isnan(bare.displacement)) and not np.any(np.isnan(bare.gram_change))
+    assert not np.any(np.isnan(bare.displacement))
+    assert not np.any(np.isnan(bare.gram_change))
 
 
 def test_bad_requests_are_refused():

@@ -226,7 +226,9 @@ def test_a_wrong_jacobian_is_detected_by_the_drift(monkeypatch):
     assert follow("tanh", given).drift < 1e-7
     slope = parts("tanh")["slope"]
     wrong = replace(
-        make_form(network("tanh", given), given["labels"][:, None]), slope=lambda z: slope(z) * (1 + 0.01 * np.cos(z))
+        make_form(network("tanh", given), given["labels"][:, None]),
+        slope=lambda z: slope(z) * (1 + 0.01 * np.cos(z)),
+        gates=None,
     )
     monkeypatch.setattr(smooth, "make_form", lambda *_: wrong)
     found = follow("tanh", given)

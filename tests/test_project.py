@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import theorycheck
 from theorycheck.report_list import card_table_markdown
 from theorycheck.theorems import cards, papers
@@ -25,13 +27,16 @@ def test_the_readme_carries_the_table_of_cards():
     assert printed.replace("derived", "abstract") != printed  # a card that claims more would differ
 
 
-def test_the_session_of_the_readme_runs(tmp_path):
-    (session,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+SESSIONS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(("session", "said"), list(zip(SESSIONS, ["confirmed", "e-"], strict=True)))
+def test_the_sessions_of_the_readme_run(tmp_path, session, said):
     script = tmp_path / "session.py"
     script.write_text(session, encoding="utf-8")
     done = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "confirmed" in done.stdout
+    assert said in done.stdout
 
 
 def test_ci_runs_the_test_command_of_the_readme():

@@ -3,7 +3,7 @@
 Weights move only in the row space of the inputs. With at most as many samples as dimensions the
 coordinates are the time integrals of what each sample sends back, ``u' = g`` (n, m), and the
 pre-activations are ``h = base + first inner^2 X X' u``: one product for an evaluation. With more
-samples they are displacements in an orthonormal basis of the row space, ``u' = sqrt(first) inner
+samples, or nearly parallel ones, they are displacements in an orthonormal basis of the row space, ``u' = sqrt(first) inner
 A' g`` (k, m) with ``X = A B``. The outer weights are ``outer + second gain^2 v``, ``v' = S' r``.
 """
 
@@ -27,6 +27,10 @@ Array = NDArray[np.float64]
 def norm(array: Array) -> float:
     """Return the Euclidean norm of all entries without underflow: residuals fall far below 1e-162."""
     return float(dnrm2(np.ravel(array))) if array.size else 0.0
+
+
+#: singular values of the inputs over the largest, below which X X' is not formed: it would lose their digits
+ALIKE = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +106,10 @@ class Form:
 def make_form(network: Network, labels: Array) -> Form:
     """Choose coordinates for a network; ``labels`` are ``(n, c)``."""
     inputs, scale = network.inputs, np.sqrt(network.first) * network.inner
-    if network.n <= inputs.shape[1]:
+    axes, singular, basis = np.linalg.svd(inputs, full_matrices=False)
+    if network.n <= inputs.shape[1] and np.min(singular, initial=np.inf) > ALIKE * np.max(singular, initial=0.0):
         left, right, basis = scale**2 * (inputs @ inputs.T), None, inputs
     else:
-        axes, singular, basis = np.linalg.svd(inputs, full_matrices=False)
         left = scale * (axes * singular)
         right = np.ascontiguousarray(left.T)
     return Form(
