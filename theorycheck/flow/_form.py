@@ -147,13 +147,6 @@ class Stage:
         outer = np.broadcast_to(form.network.outer, (*times, *form.network.outer.shape)).copy()
         return Stage(np.empty((*times, n, m)), np.empty((*times, n, m)), outer)
 
-    def block(self, times: slice, neurons: slice) -> Stage:
-        """Return a view of some of the times and neurons."""
-        outer = self.outer[times, neurons] if self.outer.ndim == 3 else self.outer[neurons]
-        return Stage(
-            self.slopes[times, :, neurons], None if self.values is None else self.values[times, :, neurons], outer
-        )
-
     def part(self, i: int) -> Stage:
         """Return one of several times."""
         outer = self.outer[i] if self.outer.ndim == 3 else self.outer
@@ -175,19 +168,22 @@ def load(form: Form, stage: Stage, u: Array, v: Array | None) -> None:
         stage.slopes[...] = slopes
 
 
-def pull(form: Form, stage: Stage, residual: Array, out: Array) -> Array | None:
-    """Write ``u'`` for a residual ``(..., n, c)`` into ``out`` and return ``v'``: both are linear in the residual."""
+def pull(form: Form, stage: Stage, residual: Array, out: Array, force_out: Array | None = None) -> Array | None:
+    """Write ``u'`` for a residual ``(..., n, c)`` into ``out`` and return ``v'``: both are linear in the residual.
+
+    ``force_out`` (..., n, m) is a buffer.
+    """
     force = residual if residual.shape[-1] == 1 else residual @ stage.outer.swapaxes(-1, -2)
     if form.right is None:
         np.multiply(stage.slopes, force, out=out)
     else:
-        np.matmul(form.right, stage.slopes * force, out=out)
+        np.matmul(form.right, np.multiply(stage.slopes, force, out=force_out), out=out)
     return None if stage.values is None else stage.values.swapaxes(-1, -2) @ residual
 
 
-def fall(form: Form, stage: Stage, moving: Array, turning: Array | None) -> Array:
-    """Return ``r' = -(J_W u' + J_a v')``, shape ``(..., n, c)``."""
-    push = form.left @ moving
+def fall(form: Form, stage: Stage, moving: Array, turning: Array | None, push_out: Array | None = None) -> Array:
+    """Return ``r' = -(J_W u' + J_a v')``, shape ``(..., n, c)``; ``push_out`` (..., n, m) is a buffer."""
+    push = np.matmul(form.left, moving, out=push_out)
     if stage.outer.shape[-1] == 1:
         fallen = -np.einsum("...ij,...ij->...i", stage.slopes, push)[..., None]
     else:

@@ -30,8 +30,8 @@ Array = NDArray[np.float64]
 STAGES = 8
 #: sweeps after which a step is tried again at half its length
 SWEEPS = 12
-#: numbers in an array of a chunk: a handful of them stay in the second-level cache
-CHUNK = 2**15
+#: numbers in an array of a chunk, so that buffers stay small beside the state of a wide network
+CHUNK = 2**19
 #: the first step over the shortest time scale, 1 / lambda_max
 FIRST = 0.5
 #: residuals below this count as 0: their digits would be lost to underflow
@@ -76,16 +76,18 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Stages and neurons that are evaluated at once, so that what an evaluation touches stays in the cache."""
+    """Stages and neurons that are evaluated at once."""
 
     times: slice
     neurons: slice
     form: Form
     stage: Stage
     scratch: Array
+    h: Array
+    force: Array
 
 
-def _chunks(form: Form, stage: Stage, stages: int) -> list[Chunk]:
+def _chunks(form: Form, stages: int) -> list[Chunk]:
     n, m, k, _ = form.sizes
     together = max(1, min(stages, CHUNK // (n * m + 1)))
     width = max(16, min(m, CHUNK // n))
@@ -94,9 +96,10 @@ def _chunks(form: Form, stage: Stage, stages: int) -> list[Chunk]:
         times = slice(first, min(first + together, stages))
         for left in range(0, m, width):
             neurons = slice(left, min(left + width, m))
-            scratch = np.empty((times.stop - first, k, neurons.stop - left))
+            count, some = times.stop - first, neurons.stop - left
             part = form if width >= m else form.block(neurons)
-            found.append(Chunk(times, neurons, part, stage.block(times, neurons), scratch))
+            h, force, scratch = (np.empty((count, rows, some)) for rows in (n, n, k))
+            found.append(Chunk(times, neurons, part, Stage.empty(part, count), scratch, h, force))
     return found
 
 
@@ -106,7 +109,6 @@ class _Work:
 
     form: Form
     col: Collocation
-    stage: Stage  # all stages, (s, n, m)
     chunks: list[Chunk]
     step: Step
     before: Step  # the last step, for prediction
@@ -165,7 +167,7 @@ def _begin(form: Form, residual: Array, stages: int) -> _Work:
         v = np.zeros((m, c)) if trained else None
         return Step(0.0, 0.0, np.zeros((k, m)), v, np.zeros((stages + 1, k, m)), turns, np.zeros((stages + 1, n, c)))
 
-    step, now, stage = empty(), Stage.empty(form), Stage.empty(form, stages)
+    step, now = empty(), Stage.empty(form)
     step.residual[0] = residual
     load(form, now, step.u, step.v)
     turn = pull(form, now, residual, step.speeds[0])
@@ -176,8 +178,7 @@ def _begin(form: Form, residual: Array, stages: int) -> _Work:
     return _Work(
         form,
         radau(stages),
-        stage,
-        _chunks(form, stage, stages),
+        _chunks(form, stages),
         step,
         empty(),
         np.empty((stages, k, m)),
@@ -250,10 +251,10 @@ def _sweep(work: _Work, size: float) -> float:
     for chunk in work.chunks:
         at = (chunk.times, slice(None), chunk.neurons)
         turn = _evaluate(chunk, us[at], None if vs is None else vs[chunk.times, chunk.neurons], residual[chunk.times])
-        falling[chunk.times] += fall(chunk.form, chunk.stage, chunk.scratch, turn)
+        falling[chunk.times] += fall(chunk.form, chunk.stage, chunk.scratch, turn, chunk.force)
     work.evaluations += col.stages
     if work.solver is None:
-        work.values, work.axes = _eigen(gram(form, work.stage.part(col.stages // 2)))
+        work.values, work.axes = _eigen(_middle_gram(work))
         work.solver = np.linalg.inv(np.eye(col.stages) + work.values[:, None, None] * moved)
     gap = step.residual[0] + combine(moved, falling) - step.residual[1:]
     modes = gap.reshape(col.stages, -1) @ work.axes
@@ -262,15 +263,24 @@ def _sweep(work: _Work, size: float) -> float:
     return norm(change) / size + _settle(work) * step.length * _weigh(work, size)
 
 
+def _middle_gram(work: _Work) -> Array:
+    """Return the tangent Gram of the stage in the middle."""
+    middle, found = work.col.stages // 2, np.zeros(())
+    for chunk in work.chunks:
+        if chunk.times.start <= middle < chunk.times.stop:
+            found = found + gram(chunk.form, chunk.stage.part(middle - chunk.times.start))
+    return found
+
+
 def _evaluate(chunk: Chunk, u: Array, v: Array | None, residual: Array) -> Array | None:
     """Load a chunk and write the speeds for a residual into its scratch; in one fused pass where that is known."""
     form = chunk.form
     if form.gates is None:
         load(form, chunk.stage, u, v)
         return pull(form, chunk.stage, residual, chunk.scratch)
-    h = form.left @ u
+    h = np.matmul(form.left, u, out=chunk.h)
     h += form.base
-    force = chunk.scratch if form.right is None else np.empty_like(h)
+    force = chunk.scratch if form.right is None else chunk.force
     form.gates(h, form.network.outer[:, 0], residual[..., 0], chunk.stage.slopes, force)
     if form.right is not None:
         np.matmul(form.right, force, out=chunk.scratch)
@@ -288,7 +298,7 @@ def _settle(work: _Work) -> float:
             residual = step.residual[1:][chunk.times, :, 0]
             parts.append(unit * scale * exchange(chunk.stage.slopes, residual, old, scale))
             continue
-        turn = pull(chunk.form, chunk.stage, step.residual[1:][chunk.times], chunk.scratch)
+        turn = pull(chunk.form, chunk.stage, step.residual[1:][chunk.times], chunk.scratch, chunk.force)
         old -= chunk.scratch
         parts.append(unit * norm(old))
         old[...] = chunk.scratch
