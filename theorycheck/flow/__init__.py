@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -24,7 +25,7 @@ from theorycheck.symbolic.activations import Activation, Z
 from theorycheck.symbolic.canonical import derivative
 from theorycheck.symbolic.suprema import exact_supremum
 
-__all__ = ["FlowStalled", "Run", "Trajectory", "follow", "horizon_of", "saved_times", "suprema"]
+__all__ = ["FlowStalled", "Run", "Trajectory", "follow", "horizon_of", "look", "saved_times", "suprema"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +162,17 @@ def follow(
             "from this flow: the inputs or labels may be too near the ends of the floating range; rescale them"
         )
     return Run(instance, trajectory, (trajectory.note,) if trajectory.note else ())
+
+
+def look(run: Run, times: Array, **settings: Any) -> Trajectory:
+    """Return the trajectory of a run at other times, increasing from 0: dense output.
+
+    The flow is followed again from its start up to the last of the times, with the keyword parameters of :func:`follow`;
+    nothing is interpolated between the old saved times, so errors are those of the new ones.
+    """
+    found = follow(run.instance, times=times, **settings).trajectory
+    assert found is not None
+    return found
 
 
 def _integrate(

@@ -242,7 +242,7 @@ def _predict(work: _Work) -> None:
 
 def _sweep(work: _Work, size: float) -> float:
     """Move the neurons by the residual's waveform and correct it; return the relative change of what moves."""
-    form, col, step = work.form, work.col, work.step
+    col, step = work.col, work.step
     moved = step.length * col.matrix
     us = combine(moved, step.speeds[1:], out=work.us)
     us += step.u

@@ -88,3 +88,23 @@ class Trajectory:
         shape = self.residual / np.where(scale > 0, scale, 1.0)[:, None]
         with np.errstate(divide="ignore"):
             return 2 * np.log(scale) + np.log(np.maximum(np.sum(shape**2, axis=1), 1.0)) - np.log(2.0)
+
+    def least_over(self, start: float, stop: float) -> tuple[float, float]:
+        """Return ``[lower, upper]`` for the minimum of the tangent Gram's least eigenvalue over ``[start, stop]``.
+
+        Both ends hold between saved times too: intervals that the span touches count for the lower end, those that lie
+        inside it for the upper.
+
+        Raises
+        ------
+        ValueError
+            If the span is empty, leaves the trajectory, or holds no whole interval.
+        """
+        begins = np.concatenate([self.times[:1], self.times[:-1]])
+        touched = (self.times >= start) & (begins <= stop)
+        whole = (begins >= start) & (self.times <= stop)
+        if not self.times[0] <= start <= stop <= self.times[-1] or not whole.any():
+            raise ValueError(
+                f"[{start:g}, {stop:g}] must lie in [0, {self.times[-1]:g}] and hold two saved times, or be [0, 0]: ask follow for more times"
+            )
+        return float(np.min(self.least[touched, 0])), float(np.min(self.least[whole, 1]))
