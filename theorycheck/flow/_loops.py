@@ -33,14 +33,16 @@ class Gates:
     pieces: tuple[tuple[Callable[..., Any], Callable[..., Any] | None], ...]
     finish: Callable[..., None]
 
-    def __call__(self, h: Array, outer: Array, residual: Array, slopes: Array, force: Array) -> None:
-        """Write ``s'(h) outer_j`` (t, n, m) into ``slopes`` and that times ``residual`` (t, n) into ``force``."""
-        seen = [ufunc(h) if argument is None else _into(ufunc, argument(h)) for ufunc, argument in self.pieces]
+    def __call__(
+        self, h: Array, outer: Array, residual: Array, slopes: Array, force: Array, seen: tuple[Array, ...]
+    ) -> None:
+        """Write ``s'(h) outer_j`` (t, n, m) into ``slopes`` and that times ``residual`` (t, n) into ``force``.
+
+        ``seen`` holds a buffer (t, n, m) for every piece: fresh pages would cost as much as tanh.
+        """
+        for (ufunc, argument), out in zip(self.pieces, seen, strict=True):
+            ufunc(h if argument is None else argument(h), out=out)
         self.finish(h, seen[0], seen[-1], outer, residual, slopes, force)
-
-
-def _into(ufunc: Callable[..., Any], array: Array) -> Array:
-    return np.asarray(ufunc(array, out=array))
 
 
 def _finish(h: Any, y: Any, q: Any, outer: Any, residual: Any, slopes: Any, force: Any, slope: Any) -> None:

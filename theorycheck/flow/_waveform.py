@@ -85,6 +85,7 @@ class Chunk:
     scratch: Array
     h: Array
     force: Array
+    seen: tuple[Array, ...]
 
 
 def _chunks(form: Form, stages: int) -> list[Chunk]:
@@ -99,7 +100,9 @@ def _chunks(form: Form, stages: int) -> list[Chunk]:
             count, some = times.stop - first, neurons.stop - left
             part = form if width >= m else form.block(neurons)
             h, force, scratch = (np.empty((count, rows, some)) for rows in (n, n, k))
-            found.append(Chunk(times, neurons, part, Stage.empty(part, count), scratch, h, force))
+            pieces = 0 if form.gates is None else len(form.gates.pieces)
+            seen = tuple(np.empty((count, n, some)) for _ in range(pieces))
+            found.append(Chunk(times, neurons, part, Stage.empty(part, count), scratch, h, force, seen))
     return found
 
 
@@ -281,7 +284,7 @@ def _evaluate(chunk: Chunk, u: Array, v: Array | None, residual: Array) -> Array
     h = np.matmul(form.left, u, out=chunk.h)
     h += form.base
     force = chunk.scratch if form.right is None else chunk.force
-    form.gates(h, form.network.outer[:, 0], residual[..., 0], chunk.stage.slopes, force)
+    form.gates(h, form.network.outer[:, 0], residual[..., 0], chunk.stage.slopes, force, chunk.seen)
     if form.right is not None:
         np.matmul(form.right, force, out=chunk.scratch)
     return None
