@@ -81,7 +81,7 @@ def follow_smooth(
         Whether the error is also estimated by a second run, where the bound says too little; if not, the bound
         stands, however large.
     budget
-        The most evaluations of the right-hand side, both runs together.
+        The most evaluations of the right-hand side, in each of the two runs.
 
     Raises
     ------
@@ -102,8 +102,7 @@ def follow_smooth(
         if not second_run or np.all(enough):
             return _trajectory(form, fine, times, _by_bound(fine, known), suprema)
         reached = times[: len(fine.residual)]
-        rest = max(budget - fine.evaluations, budget // 4)
-        other = _run(form, start, reached, COARSE * tolerance, method, rest, None, None)
+        other = _run(form, start, reached, COARSE * tolerance, method, budget, None, None)
         return _trajectory(form, fine, times, _by_difference(fine, other, reached, tolerance), suprema, other)
 
 
@@ -131,22 +130,22 @@ def _by_bound(fine: Seen, known: Comparison) -> Doubts:
 
 
 def _by_difference(fine: Seen, other: Seen, times: Array, tolerance: float) -> Doubts:
-    """Estimate errors by the difference of two runs; where one stopped earlier, the other is cut."""
-    reached = min(len(fine.residual), len(other.residual))
-    for seen in (fine, other):
-        for part in (seen.residual, seen.gram, seen.moved, seen.turned, seen.norms, seen.bound):
-            del part[reached:]
+    """Estimate errors by the difference of two runs; nothing is known where the second has not come."""
     # the interpolant is not part of the step control: as much again as a step may be off
-    floor = 1e-14 + INTERPOLANT * tolerance * (times[:reached] > 0)
-    size, bound = _norms(fine.residual), np.array(fine.bound)[:, 0]
-    apart = _norms([a - b for a, b in zip(fine.residual, other.residual, strict=True)]) + floor * size
-    grams = np.linalg.norm(np.array(fine.gram) - np.array(other.gram), axis=(1, 2))
-    moved, turned = np.array(fine.moved), np.array(fine.turned)
+    floor = 1e-14 + INTERPOLANT * tolerance * (times > 0)
+
+    def apart(one: list[Any], two: list[Any], scale: Array) -> Array:
+        found = np.full(len(scale), np.inf)
+        met = min(len(one), len(two), len(scale))
+        found[:met] = [norm(np.atleast_1d(a - b)) for a, b in zip(one[:met], two[:met], strict=True)]
+        return found + floor[: len(scale)] * scale
+
+    bound, traces = np.array(fine.bound)[:, 0], np.trace(np.array(fine.gram), axis1=1, axis2=2)
     return Doubts(
-        residual=np.minimum(bound, apart),
-        gram=grams + floor * np.trace(np.array(fine.gram), axis1=1, axis2=2),
-        moved=np.abs(moved - np.array(other.moved)) + floor * moved,
-        turned=np.abs(turned - np.array(other.turned)) + floor[: len(turned)] * turned,
+        residual=np.minimum(bound, apart(fine.residual, other.residual, _norms(fine.residual))),
+        gram=apart(fine.gram, other.gram, traces),
+        moved=apart(fine.moved, other.moved, np.array(fine.moved)),
+        turned=apart(fine.turned, other.turned, np.array(fine.turned)),
     )
 
 
