@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
@@ -17,7 +18,7 @@ from theorycheck.flow.smooth import follow_smooth
 from theorycheck.model import Instance
 from theorycheck.network import output_and_gram
 from theorycheck.symbolic.activations import ACTIVATIONS, Z
-from theorycheck.symbolic.network import BIAS, BIASED, INNER, MEAN_FIELD, OUTPUT_WEIGHT, TWO_LAYER, Neuron
+from theorycheck.symbolic.network import BIAS, BIASED, DIMENSION, INNER, MEAN_FIELD, OUTPUT_WEIGHT, TWO_LAYER, Neuron
 
 #: the reference's own error, relative
 REFERENCE = 1e-11
@@ -254,6 +255,23 @@ def test_a_frozen_network_does_not_move():
     assert not found.displacement.any()
 
 
+def test_a_frozen_first_layer_stands_still_however_steep_the_activation():
+    found = follow(replace(make(4, activation="square"), rates=(0.0, 1.0)), horizon=0.02).trajectory
+    assert not np.isnan(found.displacement).any()
+    assert found.displacement[-1, 1] == 0
+
+
+def test_a_bias_in_the_scale_of_the_inputs():
+    odd = Neuron("scaled", OUTPUT_WEIGHT, (INNER + BIAS) / sp.sqrt(DIMENSION), (INNER, BIAS))
+    plain_bias = Neuron("plain", OUTPUT_WEIGHT, INNER + BIAS, (INNER, BIAS))
+    base = make(2, d=4)
+    one, two = replace(base, neuron=odd), replace(base, neuron=plain_bias)
+    assert one.network.inputs.shape == (4, 5)
+    halved = replace(two, weights=two.weights / 2, biases=two.biases / 2)
+    assert np.allclose(one.start[0], halved.start[0])  # sqrt(d) = 2
+    assert np.allclose(4 * one.start[1], halved.start[1])
+
+
 def test_only_the_outer_weights_trained_is_a_linear_equation():
     instance = replace(make(4, "two_layer"), rates=(0.0, 2.0))
     found = follow(instance, times=np.array([0.0, 0.5, 3.0])).trajectory
@@ -290,6 +308,12 @@ def test_a_bare_integration_concludes_nothing():
 def test_bad_requests_are_refused():
     with pytest.raises(BadInput, match="no method"):
         follow(make(1), method="euler")
+    for times in ([], [0.5, 1.0], [-1.0, 0.0], [0.0, 1.0, 0.5], [0.0, np.nan]):
+        with pytest.raises(BadInput, match="starts at 0 and increases"):
+            follow(make(1), times=np.array(times))
+    for outer, argument in ((OUTPUT_WEIGHT**2, INNER), (OUTPUT_WEIGHT * (1 + BIAS), INNER), (OUTPUT_WEIGHT, INNER + 1)):
+        with pytest.raises(BadInput, match="no normal form"):
+            _ = replace(make(1), neuron=Neuron("odd", outer, argument, (INNER, OUTPUT_WEIGHT))).network
     with pytest.raises(BadInput, match="rates"):
         replace(make(1), rates=(-1.0, 1.0))
     with pytest.raises(FlowStalled, match="horizon"):

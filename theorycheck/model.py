@@ -139,11 +139,15 @@ class Instance:
         trained = self.neuron.trained
         by_bias = sp.diff(self.neuron.argument, BIAS)
         offset = self.neuron.argument.subs(INNER, 0)
-        if offset != by_bias * BIAS or (BIAS in trained and INNER not in trained):
+        strangers = self.neuron.outer.free_symbols - {NODE_SCALE, OUTPUT_WEIGHT, DIMENSION, WIDTH, OUTPUT_SCALE}
+        curved = OUTPUT_WEIGHT in trained and sp.diff(self.neuron.outer, OUTPUT_WEIGHT, 2) != 0
+        if sp.expand(offset - by_bias * BIAS) != 0 or (BIAS in trained and INNER not in trained) or strangers or curved:
             raise BadInput(
                 f"the neuron {self.neuron.name} has no normal form: its argument must be linear in w . x and the bias, "
-                "and a bias is trained only together with the weights"
+                "a bias is trained only together with the weights, and the factor in front must be affine in a trained "
+                "output weight and free of the bias"
             )
+        by_bias = by_bias.subs({DIMENSION: self.d, WIDTH: self.m})
         inputs, weights = self.inputs, self.weights
         shift = float(by_bias) * self.biases
         if BIAS in trained:

@@ -147,6 +147,8 @@ def follow(
 
     Raises
     ------
+    BadInput
+        If the times do not start at 0 and increase, or there is no such method.
     FlowStalled
         If the flow cannot be followed; the message says how far it got.
     """
@@ -154,7 +156,16 @@ def follow(
         raise BadInput(f"there is no method {method!r}: take one of {', '.join(METHODS)}")
     if times is None:
         times = saved_times(horizon_of(instance) if horizon is None else horizon, count, first)
-    trajectory = _integrate(instance, np.asarray(times, dtype=float), tolerance, method, budget, errors, progress)
+    times = np.asarray(times, dtype=float)
+    if (
+        times.ndim != 1
+        or not times.size
+        or not np.all(np.isfinite(times))
+        or times[0] != 0
+        or np.any(np.diff(times) <= 0)
+    ):
+        raise BadInput("times must be a list of finite numbers that starts at 0 and increases")
+    trajectory = _integrate(instance, times, tolerance, method, budget, errors, progress)
     size = float(np.linalg.norm(instance.labels) + np.linalg.norm(instance.start[0]))
     if not trajectory.drift <= DRIFT * size:
         raise FlowStalled(

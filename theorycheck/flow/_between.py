@@ -59,7 +59,9 @@ def _reach(form: Form, seen: Any, times: Array, size: Array, suprema: Any) -> tu
         walk = np.where(path > 0, speed * path, 0.0) if net.first else 0 * path
         jump = bend / np.sqrt(net.first) * float(np.sqrt(np.sum(outer**4))) * walk if net.first else 0 * path
         return np.where(walk > 0, jump, 0.0), walk, 0 * path
-    c = np.sqrt(net.first) * net.inner * spectral * suprema.slope
+    # a frozen layer stays where it is, however steep the activation
+    c = np.sqrt(net.first) * net.inner * spectral * suprema.slope if net.first else 0.0
+    bend = bend if net.first else 0.0
     g = np.sqrt(net.second) * float(np.max(np.abs(net.gain)))
     norm, most, values = (np.concatenate([[0.0], np.array(part)[:-1]]) for part in zip(*seen.norms, strict=True))
     loop = 1 - (path * c * g) ** 2

@@ -8,8 +8,9 @@ logarithmic norm): the Gauss-Newton part is negative, and the rest is block diag
 which samples that pull against each other cancel. The error of the residual obeys
 ``e_r' = -G e_r - (G~ - G) r~ + defect``, so that it stays relative to the residual.
 
-Rigorous up to the quadrature of the defect, which is seen at its start and three times inside
-each step, and up to rounding, which is added as an estimate.
+Rigorous up to sampling, and up to rounding, which is added as an estimate: defects, drift, the
+norms of the blocks and the least eigenvalue are seen at three places of each step (the defect and
+the pulls at its start too), and defects and norms count double.
 """
 
 from __future__ import annotations
@@ -133,6 +134,11 @@ class _Look:
     least: float
 
 
+def _least(matrix: Array) -> float:
+    """Return the least eigenvalue less its rounding, so that a singular Gram does not seem to contract."""
+    return float(np.linalg.eigvalsh(matrix)[0]) - 1e-14 * float(np.trace(matrix))
+
+
 @dataclass(frozen=True, eq=False)
 class _Places:
     """Where a step is looked at, as rows for its stages; the same for every step, so they are made once."""
@@ -171,8 +177,8 @@ def _look(form: Form, known: Comparison, step: Step) -> _Look:
         weights_defect=QUADRATURE * (places.share * form.length(start) + inside),
         residual_defect=QUADRATURE * max(look.residual_defect for look in seen),
         drift=max(look.drift for look in seen),
-        norm=max(look.norm for look in seen),
-        pull=max(look.pull for look in seen),
+        norm=QUADRATURE * max(look.norm for look in seen),
+        pull=max(*(look.pull for look in seen), float(np.max(np.abs(step.residual[0] @ form.network.outer.T)))),
         least=min(look.least for look in seen),
     )
 
@@ -199,5 +205,5 @@ def _look_at(form: Form, known: Comparison, step: Step, places: _Places, here: s
         drift=max(norm(part) for part in drift),
         norm=float(np.sqrt(np.max(squares, initial=0.0))),
         pull=float(np.max(np.abs(pulls), initial=0.0)),
-        least=min(float(np.linalg.eigvalsh(gram(form, stage.part(i)))[0]) for i in range(len(rows))),
+        least=min(_least(gram(form, stage.part(i))) for i in range(len(rows))),
     )
