@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.compiled import compile_block
+from theorycheck.flow._chunks import Step, combine
 from theorycheck.flow._collocation import radau
 from theorycheck.flow._form import Form, Stage, fall, gram, load, norm, pull
-from theorycheck.flow._waveform import Step, combine
 from theorycheck.symbolic.activations import Z
 
 Array = NDArray[np.float64]

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.flow._chunks import Chunk, Step, chunks, combine, evaluate
 from theorycheck.flow._collocation import Collocation, radau
 from theorycheck.flow._form import Form, Stage, fall, gram, load, norm, pull
 from theorycheck.flow._loops import exchange
@@ -30,80 +31,12 @@ Array = NDArray[np.float64]
 STAGES = 8
 #: sweeps after which a step is tried again at half its length
 SWEEPS = 12
-#: numbers in an array of a chunk, so that buffers stay small beside the state of a wide network
-CHUNK = 2**19
 #: the first step over the shortest time scale, 1 / lambda_max
 FIRST = 0.5
 #: residuals below this count as 0: their digits would be lost to underflow
 VANISHED = 1e-280
 #: rounding of the residual, relative, as seen on ill-conditioned flows
 ROUNDING = 4e-15
-
-
-@dataclass(eq=False)
-class Step:
-    """An accepted step, good until the next one is asked for: its arrays are buffers.
-
-    Attributes
-    ----------
-    start, length : float
-        Where it begins, and how long it is.
-    u, v
-        Coordinates at its start.
-    speeds, turns
-        ``u'`` (s + 1, k, m) and ``v'`` (s + 1, m, c) or None, at its start and at the nodes.
-    residual : (s + 1, n, c)
-        The residual at its start and at the nodes.
-    """
-
-    start: float
-    length: float
-    u: Array
-    v: Array | None
-    speeds: Array
-    turns: Array | None
-    residual: Array
-
-    def at(self, time: float) -> tuple[Array, Array | None, Array]:
-        """Return ``u``, ``v`` and the residual at a time in the step, from the collocation polynomial."""
-        col = radau(len(self.speeds) - 1)
-        place = np.array([(time - self.start) / self.length])
-        row = self.length * col.integral(place)
-        u = self.u + combine(row, self.speeds[1:])[0]
-        v = None if self.v is None or self.turns is None else self.v + combine(row, self.turns[1:])[0]
-        return u, v, combine(col.at(place), self.residual)[0]
-
-
-@dataclass(frozen=True, eq=False)
-class Chunk:
-    """Stages and neurons that are evaluated at once."""
-
-    times: slice
-    neurons: slice
-    form: Form
-    stage: Stage
-    scratch: Array
-    h: Array
-    force: Array
-    seen: tuple[Array, ...]
-
-
-def _chunks(form: Form, stages: int) -> list[Chunk]:
-    n, m, k, _ = form.sizes
-    together = max(1, min(stages, CHUNK // (n * m + 1)))
-    width = max(16, min(m, CHUNK // n))
-    found = []
-    for first in range(0, stages, together):
-        times = slice(first, min(first + together, stages))
-        for left in range(0, m, width):
-            neurons = slice(left, min(left + width, m))
-            count, some = times.stop - first, neurons.stop - left
-            part = form if width >= m else form.block(neurons)
-            h, force, scratch = (np.empty((count, rows, some)) for rows in (n, n, k))
-            pieces = 0 if form.gates is None else len(form.gates.pieces)
-            seen = tuple(np.empty((count, n, some)) for _ in range(pieces))
-            found.append(Chunk(times, neurons, part, Stage.empty(part, count), scratch, h, force, seen))
-    return found
 
 
 @dataclass(eq=False)
@@ -122,7 +55,6 @@ class _Work:
     rate: float = 1.0
     evaluations: int = 1
     known: bool = False
-    rejected: int = 0
     solver: Any = None
 
 
@@ -152,7 +84,6 @@ def march(
         error = _advance(work, tolerance, size) if size > VANISHED else _rest(work.step)
         factor = 0.9 * (tolerance / error) ** (1 / (stages + 1)) if error > 0 else 3.0
         if not error <= 1.5 * tolerance:
-            work.rejected += 1
             length *= min(max(0.3, factor), 0.9) if np.isfinite(error) else 0.5
             continue
         end = horizon if horizon - time - length <= 1e-13 * horizon else time + length
@@ -181,7 +112,7 @@ def _begin(form: Form, residual: Array, stages: int) -> _Work:
     return _Work(
         form,
         radau(stages),
-        _chunks(form, stages),
+        chunks(form, stages),
         step,
         empty(),
         np.empty((stages, k, m)),
@@ -253,7 +184,7 @@ def _sweep(work: _Work, size: float) -> float:
     falling, residual = np.zeros_like(step.residual[1:]), step.residual[1:]
     for chunk in work.chunks:
         at = (chunk.times, slice(None), chunk.neurons)
-        turn = _evaluate(chunk, us[at], None if vs is None else vs[chunk.times, chunk.neurons], residual[chunk.times])
+        turn = evaluate(chunk, us[at], None if vs is None else vs[chunk.times, chunk.neurons], residual[chunk.times])
         falling[chunk.times] += fall(chunk.form, chunk.stage, chunk.scratch, turn, chunk.force)
     work.evaluations += col.stages
     if work.solver is None:
@@ -273,21 +204,6 @@ def _middle_gram(work: _Work) -> Array:
         if chunk.times.start <= middle < chunk.times.stop:
             found = found + gram(chunk.form, chunk.stage.part(middle - chunk.times.start))
     return found
-
-
-def _evaluate(chunk: Chunk, u: Array, v: Array | None, residual: Array) -> Array | None:
-    """Load a chunk and write the speeds for a residual into its scratch; in one fused pass where that is known."""
-    form = chunk.form
-    if form.gates is None:
-        load(form, chunk.stage, u, v)
-        return pull(form, chunk.stage, residual, chunk.scratch)
-    h = np.matmul(form.left, u, out=chunk.h)
-    h += form.base
-    force = chunk.scratch if form.right is None else chunk.force
-    form.gates(h, form.network.outer[:, 0], residual[..., 0], chunk.stage.slopes, force, chunk.seen)
-    if form.right is not None:
-        np.matmul(form.right, force, out=chunk.scratch)
-    return None
 
 
 def _settle(work: _Work) -> float:
@@ -355,12 +271,3 @@ def _accept(work: _Work) -> None:
         spare.v = step.v + combine(row, step.turns[1:])[0]
         spare.turns[0] = step.turns[-1]
     work.step, work.before, work.known = spare, step, True
-
-
-def combine(rows: Array, stacked: Array, out: Array | None = None) -> Array:
-    """Return ``sum_l rows[i, l] stacked[l]``."""
-    flat = stacked.reshape(len(stacked), -1)
-    if out is None:
-        return np.asarray((rows @ flat).reshape(len(rows), *stacked.shape[1:]))
-    np.matmul(rows, flat, out=out.reshape(len(rows), -1))
-    return out
