@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from theorycheck.compiled import compile_block
 from theorycheck.data import BadInput
-from theorycheck.grams import output_and_slopes
 from theorycheck.network import Network, output_and_gram
 from theorycheck.symbolic.activations import Activation
 from theorycheck.symbolic.network import BIAS, DIMENSION, INNER, NODE_SCALE, OUTPUT_SCALE, OUTPUT_WEIGHT, WIDTH, Neuron
@@ -176,24 +175,6 @@ class Instance:
     def with_labels(self, labels: Array) -> Instance:
         """Return the same instance with other labels."""
         return replace(self, labels=labels)
-
-
-def residual_and_gram(instance: Instance, mass: Array | None = None) -> tuple[Array, Array]:
-    """Return ``r = y - f`` ``(n,)`` and the tangent Gram of the first layer ``(n, n)`` at the initial weights.
-
-    ``mass`` replaces the node scales ``outer^2`` (for the uniform Gram of Prop R0: ``1/m``).
-    """
-    outer = instance.outer
-    output, slopes = output_and_slopes(
-        instance.activation,
-        instance.inputs,
-        instance.weights,
-        outer,
-        outer**2 if mass is None else mass,
-        instance.inner,
-    )
-    with np.errstate(all="ignore"):
-        return instance.labels - output, instance.inner**2 * (instance.inputs @ instance.inputs.T) * slopes
 
 
 def node_scales(m: int, gamma: float, alpha: float) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,13 +11,15 @@ from theorycheck import measure
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.grams import Array, blocks
-from theorycheck.model import Instance, residual_and_gram
+from theorycheck.model import Instance
+from theorycheck.network import output_and_gram
 from theorycheck.spectrum import least_eigenvalue, measured_least
 
 
 @lru_cache(maxsize=8)
 def _uniform_least(instance: Instance) -> Measured:
-    _, gram = residual_and_gram(instance, np.full(instance.m, 1 / instance.m))
+    # the tangent Gram of a network whose nodes all weigh the same
+    _, gram = output_and_gram(replace(instance.network, outer=np.full((instance.m, 1), instance.m**-0.5)))
     if not np.all(np.isfinite(gram)):
         return Measured(np.nan)
     found = measured_least(least_eigenvalue(gram, (16 + 4 * instance.d) * np.finfo(float).eps * float(np.trace(gram))))
