@@ -51,10 +51,8 @@ def check_signature(theorems: Sequence[Theorem]) -> inspect.Signature:
         default=None,
         annotation=Annotated[str | None, Parameter(help="A card or a paper; everything if left out.")],
     )
-    own = [_keyword("draws", int | None, None, DRAWS, None), _keyword("json", str | None, None, JSON, None)]
-    cards = [
-        _keyword(name, same[0].kind, same[0].default, same[0].says, _default(same)) for name, same in found.items()
-    ]
+    own = [keyword("draws", int | None, None, DRAWS, None), keyword("json", str | None, None, JSON, None)]
+    cards = [keyword(name, same[0].kind, same[0].default, same[0].says, _default(same)) for name, same in found.items()]
     return inspect.Signature([card, *cards, *own])
 
 
@@ -62,7 +60,8 @@ DRAWS = "How many draws of the weights a claim about probability is judged by."
 JSON = "Write the result as JSON to this file; - writes it, and nothing else, to standard output."
 
 
-def _keyword(name: str, kind: Any, default: Any, says: str, shown: str | None) -> inspect.Parameter:
+def keyword(name: str, kind: Any, default: Any, says: str, shown: str | None) -> inspect.Parameter:
+    """Return a flag as a keyword parameter; ``shown`` is the default as the help shows it."""
     option = "--" + name.replace("_", "-")
     help_text = f"{says} [default: {shown}]" if shown is not None else says
     converter = {"converter": _whole} if _is_whole(kind) else {}
@@ -101,7 +100,7 @@ def select(theorems: Sequence[Theorem], label: str | None) -> tuple[Theorem, ...
     chosen = tuple(theorem for theorem in theorems if label in (theorem.label, theorem.label.partition(".")[0]))
     if not chosen:
         names = [theorem.label for theorem in theorems]
-        raise UsageError(f"there is no card or paper {label!r}: {_nearest(label, names)}")
+        raise UsageError(f"there is no card or paper {label!r}: {nearest(label, names)}")
     return chosen
 
 
@@ -126,9 +125,7 @@ def sentence(error: CycloptsError, verbs: Sequence[str]) -> str:
     told: Mapping[type, Callable[[Any], str]] = {
         CoercionError: _wrong_type,
         UnknownOptionError: _unknown_flag,
-        UnknownCommandError: lambda e: (
-            f"there is no verb {e.unused_tokens[0]!r}: {_nearest(e.unused_tokens[0], verbs)}"
-        ),
+        UnknownCommandError: lambda e: f"there is no verb {e.unused_tokens[0]!r}: {nearest(e.unused_tokens[0], verbs)}",
         UnusedCliTokensError: lambda e: f"{e.unused_tokens[0]!r} is one word too many: a flag's value follows its flag",
         MissingArgumentError: _no_value,
         RepeatArgumentError: lambda e: f"{e.token.keyword} is given more than once: give it once",
@@ -163,9 +160,10 @@ def _no_value(error: MissingArgumentError) -> str:
 def _unknown_flag(error: UnknownOptionError) -> str:
     word = str(error.token.keyword or error.token.value)
     options = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
-    return f"there is no flag {word} here: {_nearest(word, [*options, '--help'])}"
+    return f"there is no flag {word} here: {nearest(word, [*options, '--help'])}"
 
 
-def _nearest(word: str, names: Sequence[str]) -> str:
+def nearest(word: str, names: Sequence[str]) -> str:
+    """Say which of the names is nearest to a word, or list them."""
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.4)
     return f"the nearest is {' or '.join(near)}" if near else f"choose one of {', '.join(names)}"

@@ -61,11 +61,11 @@ def json_writer(target: str | None) -> Callable[[dict[str, Any]], None]:
         return lambda document: None
     if target == "-":
         return lambda document: say_text(_dumps(document))
-    path = _writable(target)
+    path = writable(target, "--json")
     return lambda document: _write(document, path)
 
 
-def _writable(target: str) -> Path:
+def writable(target: str, flag: str) -> Path:
     """Return the file behind ``target`` after writing an empty draft beside it and taking it away."""
     try:
         path = Path(target).resolve()
@@ -78,7 +78,7 @@ def _writable(target: str) -> Path:
             _draft(path).unlink()
     except (OSError, ValueError, RuntimeError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
-        raise UsageError(f"--json {target!r} cannot be written ({why}): name a file in a folder that can") from None
+        raise UsageError(f"{flag} {target!r} cannot be written ({why}): name a file in a folder that can") from None
     return path
 
 

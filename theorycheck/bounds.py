@@ -18,8 +18,15 @@ from theorycheck.evidence import Certificate
 REACH = 2.0**64
 
 
-def supremum(expr: sp.Expr, variable: sp.Symbol, *, tolerance: float = 1e-6, pieces: int = 20_000) -> Certificate:
-    """Enclose the supremum of ``|expr|`` over ``|variable| <= 2^64`` by branch and bound.
+def supremum(
+    expr: sp.Expr,
+    variable: sp.Symbol,
+    *,
+    tolerance: float = 1e-6,
+    pieces: int = 20_000,
+    interval: tuple[float, float] = (-REACH, REACH),
+) -> Certificate:
+    """Enclose the supremum of ``|expr|`` over an interval, by default ``|variable| <= 2^64``, by branch and bound.
 
     Parameters
     ----------
@@ -27,6 +34,8 @@ def supremum(expr: sp.Expr, variable: sp.Symbol, *, tolerance: float = 1e-6, pie
         Stop when upper and lower end agree to this, relatively.
     pieces
         The most intervals to look at; the enclosure is sound however few.
+    interval
+        Finite ends ``low <= high``, taken exactly.
 
     Returns
     -------
@@ -35,10 +44,8 @@ def supremum(expr: sp.Expr, variable: sp.Symbol, *, tolerance: float = 1e-6, pie
     """
     over, at = _bounds_of(expr, variable)
     with ctx.workprec(192):
-        lower = _climb(at)
-        edges = [0.0] + [2.0**k for k in range(-4, 65)]
-        cells = [cell for low, high in pairwise(edges) for cell in ((low, high), (-high, -low))]
-        queue = [(-over(low, high), low, high) for low, high in cells]
+        lower = _climb(at, *interval)
+        queue = [(-over(low, high), low, high) for low, high in _cells(*interval)]
         heapq.heapify(queue)
         looked_at = len(queue)
         while looked_at < pieces and -queue[0][0] > lower * (1 + tolerance) + 1e-12:
@@ -49,21 +56,34 @@ def supremum(expr: sp.Expr, variable: sp.Symbol, *, tolerance: float = 1e-6, pie
                 heapq.heappush(queue, (-over(low, high), low, high))
             looked_at += 2
         upper = -queue[0][0]
+    where = f"|{variable}| <= 2^64" if interval == (-REACH, REACH) else f"[{interval[0]!r}, {interval[1]!r}]"
     return Certificate(
-        says=f"{lower!r} <= sup |{expr}| <= {upper!r} over |{variable}| <= 2^64",
+        says=f"{lower!r} <= sup |{expr}| <= {upper!r} over {where}",
         method=f"branch and bound in balls, {looked_at} intervals at 192 bits",
         lower=lower,
         upper=upper,
-        evidence={"expression": str(expr), "reach": REACH},
+        evidence={"expression": str(expr), "interval": interval},
     )
 
 
-def _climb(at: Callable[[float], float]) -> float:
-    """Return a large value of ``at``, from a grid on [-10, 10] and a local search around its best point."""
-    point, step = max((k / 16 for k in range(-160, 161)), key=at), 1 / 16
+def _cells(low: float, high: float) -> list[tuple[float, float]]:
+    """Cut an interval at 0 and at the powers of two from 1/16 on."""
+    powers = [2.0**k for k in range(-4, 65)]
+    inside = [cut for cut in (*(-p for p in reversed(powers)), 0.0, *powers) if low < cut < high]
+    return list(pairwise([low, *inside, high]))
+
+
+def _climb(at: Callable[[float], float], low: float, high: float) -> float:
+    """Return a large value of ``at``, from a grid on the part of [-10, 10] in [low, high] and a local search from there."""
+    left, right = (min(max(end, low), high) for end in (-10.0, 10.0))
+
+    def kept(point: float) -> float:
+        return min(max(point, left), right)
+
+    point, step = max((kept(left + k * (right - left) / 320) for k in range(321)), key=at), (right - left) / 320
     for _ in range(20):
         step /= 3
-        point = max((point + k * step for k in range(-3, 4)), key=at)
+        point = max((kept(point + k * step) for k in range(-3, 4)), key=at)
     return at(point)
 
 
@@ -74,17 +94,24 @@ def _bounds_of(expr: sp.Expr, variable: sp.Symbol) -> tuple[Callable[[float, flo
     # derivative that is bounded, which a jump is not.
     smooth = not expr.has(sp.Heaviside, sp.sign, sp.Piecewise, sp.Abs, sp.Max, sp.Min)
 
+    def size(point: float) -> arb:
+        return abs(evaluator({variable: arb(point)})(expr))
+
     def at(point: float) -> float:
-        return max(0.0, ends(abs(evaluator({variable: arb(point)})(expr)))[0])
+        return max(0.0, ends(size(point))[0])
 
     def over(low: float, high: float) -> float:
         cell = {variable: arb(low).union(arb(high))}
         bound = ends(abs(evaluator(cell)(expr)))[1]
-        if smooth and high - low <= 1:
+        if not smooth:
+            return bound
+        slope = evaluator(cell)(derivative)
+        if slope > 0 or slope < 0:  # monotone: the ends decide, and a ball around a point is sharp
+            bound = min(bound, max(ends(size(end))[1] for end in (low, high)))
+        elif high - low <= 1:
             middle = low + (high - low) / 2
             reach = max(arb(high) - arb(middle), arb(middle) - arb(low), key=arb.upper)
-            slope = abs(evaluator(cell)(derivative)) * reach.upper()
-            bound = min(bound, ends(abs(evaluator({variable: arb(middle)})(expr)) + slope)[1])
+            bound = min(bound, ends(size(middle) + abs(slope) * reach.upper())[1])
         return bound
 
     return over, at

@@ -1,6 +1,6 @@
-"""The command line: ``theorycheck list | show | check``.
+"""The command line: ``theorycheck list | show | check | certify | recheck``.
 
-Exit status: 0 fine; 1 something is refuted or broken; 2 wrong usage or bad input; 130 stopped
+Exit status: 0 fine; 1 something is refuted, broken, not certified or not valid; 2 wrong usage or bad input; 130 stopped
 by Ctrl-C. Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
 """
 
@@ -21,7 +21,7 @@ from theorycheck._cli_flags import UsageError, check_signature, named, one_line,
 if TYPE_CHECKING:
     from theorycheck.statement import Theorem
 
-VERBS = ("list", "show", "check")
+VERBS = ("list", "show", "check", "certify", "recheck")
 JsonFile = Annotated[str | None, Parameter(help="Write JSON to this file; - is standard output.", show_default=False)]
 
 
@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     tokens = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _check_verb(tokens) if tokens[:1] == ["check"] else _run(tokens)
+        special = {"check": _check_verb, "certify": _certify_verb}
+        return special.get(tokens[0] if tokens else "", _run)(tokens)
     except UsageError as problem:
         print(f"theorycheck: error: {one_line(problem)}", file=sys.stderr)
         return 2
@@ -97,6 +98,47 @@ def check(card: str | None = None, /, **flags: str) -> None:
     """Hold cards against networks: all of them, a paper's, or one; see check CARD --help."""
 
 
+def certify(card: str | None = None, /, **flags: str) -> None:
+    """Prove a theorem's conclusions for one network, for all time; see certify CARD --help."""
+
+
+def recheck(file: str, /, *, json: JsonFile = None) -> int:
+    """Derive every number of a certificate file again, by other code, and say whether it is valid.
+
+    Parameters
+    ----------
+    file
+        The JSON file that certify --out has written; its .npz file stands beside it.
+    """
+    from theorycheck._cli_certify import recheck as again
+
+    return again(file, json)
+
+
+def _certify_verb(tokens: Sequence[str]) -> int:
+    """Parse ``certify`` with the flags of the theorem that the tokens name, then run it."""
+    from theorycheck._cli_certify import certify_signature, chosen, listing, run
+    from theorycheck.theorems import recipes
+
+    known = {one.label: one for one in recipes()}
+    guess = next((token for token in tokens[1:] if token in known), None)
+
+    def verb(*args: Any, **given: Any) -> None:
+        """Only parsed, never called."""
+
+    signature = certify_signature(known[guess] if guess else None)
+    about = f"{guess}: {known[guess].title}" if guess else f"What can be certified:\n\n{listing(recipes())}"
+    verb.__doc__ = f"Prove a theorem's conclusions for one network, for all time.\n\n{about}"
+    verb.__name__ = certify.__name__
+    verb.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    verb.__signature__ = signature  # type: ignore[attr-defined]
+    command, bound = _parse(_application(check, verb), tokens)
+    if command.__name__ != certify.__name__:
+        return command(*bound.args, **bound.kwargs) or 0
+    given = dict(bound.arguments)
+    return run(chosen(given.pop("card", None)), given, given.pop("json", None))
+
+
 def _check_verb(tokens: Sequence[str]) -> int:
     """Parse ``check`` with the flags of the cards that the tokens name, then run it."""
     from theorycheck import theorems
@@ -125,7 +167,7 @@ def _parse_check(chosen: Sequence[Theorem], tokens: Sequence[str]) -> tuple[Call
     verb.__name__ = check.__name__
     verb.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     verb.__signature__ = signature  # type: ignore[attr-defined]
-    return _parse(_application(verb), tokens)
+    return _parse(_application(verb, certify), tokens)
 
 
 def _check(theorems: Sequence[Theorem], draws: int | None, json: str | None, given: dict[str, Any]) -> int:
@@ -151,7 +193,7 @@ def _check(theorems: Sequence[Theorem], draws: int | None, json: str | None, giv
     return 1 if broken or any(report.refuted for report in reports) else 0
 
 
-def _application(check_verb: Callable[..., int | None]) -> App:
+def _application(check_verb: Callable[..., int | None], certify_verb: Callable[..., int | None]) -> App:
     app = App(
         name="theorycheck",
         help="Hold convergence theorems about neural networks against accurately simulated gradient flow.",
@@ -162,11 +204,13 @@ def _application(check_verb: Callable[..., int | None]) -> App:
     app.command(list_cards, name="list")
     app.command(show)
     app.command(check_verb, name="check")
+    app.command(certify_verb, name="certify")
+    app.command(recheck)
     return app
 
 
 def _run(tokens: Sequence[str]) -> int:
-    command, bound = _parse(_application(check), tokens)
+    command, bound = _parse(_application(check, certify), tokens)
     return command(*bound.args, **bound.kwargs) or 0
 
 

@@ -9,10 +9,21 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
-from theorycheck.statement import Theorem
+
+class HasExample(Protocol):
+    """A card, or a theorem that can be certified: both make instances from keyword parameters."""
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+
+    @property
+    def example(self) -> Callable[..., Any]:
+        """Keyword parameters -> an instance or a problem."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ def plain_types(kind: Any) -> tuple[Any, ...]:
     return (kind,)
 
 
-def flags_of(theorem: Theorem) -> tuple[Flag, ...]:
+def flags_of(theorem: HasExample) -> tuple[Flag, ...]:
     """Return the flags of a card, in the order of its example's parameters.
 
     Raises

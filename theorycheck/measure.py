@@ -12,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
+from theorycheck.constants import curvature_bound, slope_bound
 from theorycheck.data_angles import least_sine, parallel_pairs
-from theorycheck.evidence import Measured
-from theorycheck.flow import Run, Trajectory, suprema
+from theorycheck.evidence import Certificate, Measured
+from theorycheck.flow import UNBOUNDED, Run, Trajectory
 from theorycheck.grams import Array, dual_matrix, least_of_limit, mean_output
 from theorycheck.symbolic.activations import Activation
 
@@ -160,12 +161,17 @@ def output_variance(run: Run) -> Measured:
 
 def slope_supremum(run: Run) -> Measured:
     """Return ``sup |s'|``."""
-    return suprema(run.instance.activation)[0]
+    return _enclosed(slope_bound(run.instance.activation))
 
 
 def curvature_supremum(run: Run) -> Measured:
     """Return ``sup |s''|``; infinite (so that nothing can be concluded) at a kink."""
-    return suprema(run.instance.activation)[1]
+    return _enclosed(curvature_bound(run.instance.activation))
+
+
+def _enclosed(found: Certificate) -> Measured:
+    # so large a supremum on |z| <= 2^64 grows with z: there is none on the line
+    return Measured.between(found.lower, found.upper, rigorous=True) if found.upper < UNBOUNDED else Measured(np.inf)
 
 
 # --- the trajectory ------------------------------------------------------------------------

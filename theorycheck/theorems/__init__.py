@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
+from theorycheck.certify.recipe import Recipe
 from theorycheck.statement import Paper, Theorem
 
 
@@ -36,3 +37,19 @@ def card(label: str) -> Theorem:
         If there is none.
     """
     return {theorem.label: theorem for theorem in cards()}[label]
+
+
+def recipes() -> tuple[Recipe, ...]:
+    """Return every theorem that can be certified on one network, paper by paper."""
+    return tuple(recipe for module in _modules() for recipe in getattr(module, "CERTIFICATES", ()))
+
+
+def recipe(label: str) -> Recipe:
+    """Return what certifies the theorem with this label.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+    return {one.label: one for one in recipes()}[label]

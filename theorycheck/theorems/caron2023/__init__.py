@@ -1,11 +1,14 @@
 """caron2023: asymmetrical node scaling. The abstract's claims, and the cards that realise them."""
 
 from theorycheck.statement import Paper, PaperClaim
+from theorycheck.theorems.caron2023.certificates import CERTIFICATES
 from theorycheck.theorems.caron2023.definite import KAPPA
 from theorycheck.theorems.caron2023.r0 import R0, R0_SMOOTH
 from theorycheck.theorems.caron2023.r1 import R1, R1_LOG
 from theorycheck.theorems.caron2023.r2 import R2, R2_DATA
 from theorycheck.theorems.caron2023.r4 import R4_COUPLING, R4_VARIANCE
+
+__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
 PAPER = Paper(
     key="caron2023",

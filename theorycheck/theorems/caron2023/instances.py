@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -10,16 +9,17 @@ import numpy as np
 import sympy as sp
 
 from theorycheck.adversary import InputPlan, LabelPlan, build_inputs, build_labels
-from theorycheck.data import BadInput, load
+from theorycheck.data import BadInput
 from theorycheck.enclose import enclose, ends
 from theorycheck.flow import Run
 from theorycheck.grams import Array, limit_gram
-from theorycheck.model import MEMORY, Instance, gaussian_weights, node_scales
+from theorycheck.model import Instance, gaussian_weights, node_scales
 from theorycheck.statement import Quantity
 from theorycheck.symbolic.activations import activation as read_activation
 from theorycheck.symbolic.network import ASYMMETRIC
+from theorycheck.theorems._data import DATA, SYNTHETIC, data_of, keyword_example
 
-SYNTHETIC = ("sphere", "gaussian", "orthogonal")
+__all__ = ["DATA", "FLAGS", "SYNTHETIC", "adversarial", "build", "data_of", "described", "drawn", "example"]
 
 #: every flag of these cards: type and help, and default
 FLAGS: Mapping[str, tuple[Any, Any]] = {
@@ -33,100 +33,13 @@ FLAGS: Mapping[str, tuple[Any, Any]] = {
     "residual": (Annotated[float, "labels this far from the initial output; 0 for labels of their own"], 0.0),
     "resolution": (Annotated[float, "relative accuracy to which a mean is compared, in (0, 1)"], 0.1),
     "activation": (Annotated[str, "a name (tanh, softplus, ...) or an expression of z"], "tanh"),
-    "label": (Annotated[float, "synthetic labels are uniform in [-label, label]"], 1.0),
-    "data": (
-        Annotated[
-            str, "sphere, gaussian or orthogonal; a bundled set (diabetes, wine, ...); a .csv, .npy or .npz file"
-        ],
-        "sphere",
-    ),
-    "rows": (Annotated[int, "rows of a data set to use; 0 for all"], 0),
-    "columns": (Annotated[str, "columns of a data set to use as inputs, separated by commas; all if empty"], ""),
-    "label_column": (Annotated[str, "the column of a file that holds the labels; the last if empty"], ""),
-    "inputs_scale": (Annotated[str, "rows (unit rows), max (largest norm 1) or none, for a data set"], "rows"),
-    "labels_scale": (Annotated[str, "unit (mean 0, variance 1), norm (largest 1) or none, for a data set"], "unit"),
-    "seed": (Annotated[int, "seed of data and weights"], 0),
+    **DATA,
 }
-_DATA_FLAGS = ("label", "data", "rows", "columns", "label_column", "inputs_scale", "labels_scale", "seed")
 
 
 def example(build: Callable[[dict[str, Any]], Instance], *own: str) -> Callable[..., Instance]:
     """Return a card's example: keyword parameters from :data:`FLAGS`, the data's flags among them."""
-    names = (*own, *_DATA_FLAGS)
-
-    def make(**given: Any) -> Instance:
-        strangers = set(given) - set(names)
-        if strangers:
-            raise TypeError(f"no such flag: {', '.join(sorted(strangers))}")
-        with np.errstate(all="ignore"):  # what overflows is measured as unknown, and said so
-            return build({name: given.get(name, FLAGS[name][1]) for name in names})
-
-    kind = inspect.Parameter.KEYWORD_ONLY
-    make.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind, annotation=FLAGS[name][0], default=FLAGS[name][1]) for name in names]
-    )
-    make.__annotations__ = {name: FLAGS[name][0] for name in names} | {"return": Instance}
-    return make
-
-
-def data_of(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
-    """Return inputs, labels and notes for the flags ``n d data rows columns label_column ... seed``.
-
-    Raises
-    ------
-    BadInput
-        If a number is out of range or the data cannot be read.
-    """
-    for name in ("n", "d"):
-        if flags[name] < 1:
-            raise BadInput(f"--{name} must be at least 1, not {flags[name]}")
-    need = 8 * flags["n"] * (6 * flags["n"] + 2 * flags["d"])
-    if flags["data"] in SYNTHETIC and need > MEMORY:
-        raise BadInput(
-            f"--n {flags['n']} --d {flags['d']} would need about {need / 2**30:.0f} GiB for inputs and Grams, "
-            f"more than the {MEMORY / 2**30:.0f} GiB allowed: lower them"
-        )
-    if flags["m"] < 0:
-        raise BadInput(f"--m must be at least 1, or 0 for the width that the theorem asks for, not {flags['m']}")
-    if flags["seed"] < 0:
-        raise BadInput(f"--seed must not be negative, but {flags['seed']} was given")
-    if flags["rows"] < 0:
-        raise BadInput(f"--rows must be at least 1, or 0 for all rows, not {flags['rows']}")
-    choices = {"inputs_scale": ("rows", "max", "none"), "labels_scale": ("unit", "norm", "none")}
-    for name, allowed in choices.items():
-        if flags[name] not in allowed:
-            raise BadInput(
-                f"--{name.replace('_', '-')} must be {', '.join(allowed[:-1])} or {allowed[-1]}, not {flags[name]!r}"
-            )
-    if flags["data"] in SYNTHETIC:
-        for name in ("rows", "columns", "label_column"):
-            if flags[name]:
-                raise BadInput(
-                    f"--{name.replace('_', '-')} is about a data set, but --data is {flags['data']!r}: name a set or a file"
-                )
-        return _synthetic(flags)
-    found = load(
-        flags["data"],
-        rows=flags["rows"] or None,
-        columns=flags["columns"] or None,
-        label_column=flags["label_column"] or None,
-        inputs_scale=flags["inputs_scale"],
-        labels_scale=flags["labels_scale"],
-    )
-    return found.inputs, found.labels, found.notes
-
-
-def _synthetic(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
-    if flags["data"] == "orthogonal" and flags["n"] > flags["d"]:
-        raise BadInput(f"--data orthogonal needs d >= n, but n = {flags['n']} and d = {flags['d']}")
-    if flags["data"] == "orthogonal":
-        inputs = np.eye(flags["n"], flags["d"])
-    else:
-        inputs = build_inputs(InputPlan(flags["data"], flags["n"], flags["d"], flags["seed"], 0))
-    if not (np.isfinite(flags["label"]) and flags["label"] >= 0):
-        raise BadInput(f"--label must be a finite number of at least 0, not {flags['label']:g}")
-    generator = np.random.default_rng([flags["seed"], 1])
-    return inputs, flags["label"] * generator.uniform(-1, 1, flags["n"]), ()
+    return keyword_example(build, {name: FLAGS[name] for name in (*own, *DATA)}, Instance)
 
 
 def drawn(

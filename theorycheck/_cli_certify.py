@@ -1,0 +1,184 @@
+"""The work behind ``theorycheck certify`` and ``theorycheck recheck``."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from theorycheck._cli_flags import JSON, UsageError, keyword, nearest, one_line
+
+if TYPE_CHECKING:
+    from theorycheck.certify.recipe import Attempt, Recipe
+    from theorycheck.certify.width import Width
+
+#: what ``certify`` takes whatever the theorem
+OWN = {
+    "dynamics": (str, "", "flow or descent, where the theorem speaks of both; the first by default.", None),
+    "checkpoint": (float, 0.0, "Follow the flow to this time first, and certify from there.", "0: from the start"),
+    "out": (str, "", "Write the certificate to this file, and large arrays to an .npz file beside it.", None),
+    "find_width": (bool, False, "Look for the least width that is certified, over fresh draws of the weights.", "no"),
+    "draws": (int, 20, "With --find-width: draws at the width that was found.", "20"),
+    "limit": (int, 4_000_000, "With --find-width: the largest width to try.", "4000000"),
+}
+
+
+def certify_signature(recipe: Recipe | None) -> inspect.Signature:
+    """Return the signature of ``certify`` for a theorem: its own parameters and the example's flags."""
+    from theorycheck.flags import flags_of
+
+    card = inspect.Parameter(
+        "card",
+        inspect.Parameter.POSITIONAL_ONLY,
+        default=None,
+        annotation=Annotated[
+            str | None, Parameter(help="The theorem, such as caron2023.r0; all are listed without one.")
+        ],
+    )
+    flags = flags_of(recipe) if recipe else ()
+    own = [keyword(name, kind, default, says, shown) for name, (kind, default, says, shown) in OWN.items()]
+    own.append(keyword("json", str | None, None, JSON, None))
+    return inspect.Signature(
+        [card, *(keyword(flag.name, flag.kind, flag.default, flag.says, flag.default_text) for flag in flags), *own]
+    )
+
+
+def chosen(label: str | None) -> Recipe:
+    """Return the recipe with this label, or say which there are."""
+    from theorycheck.theorems import recipes
+
+    known = {one.label: one for one in recipes()}
+    if label in known:
+        return known[label]
+    if label is None:
+        raise UsageError(f"certify needs a theorem: name one of {', '.join(known)}")
+    raise UsageError(f"{label!r} cannot be certified: {nearest(label, list(known))}")
+
+
+def run(recipe: Recipe, given: dict[str, Any], json: str | None) -> int:
+    """Certify one network, or look for the least width; print what was found and write the files."""
+    from theorycheck._cli_output import json_writer, writable
+    from theorycheck.data import BadInput
+
+    own = {name: given.pop(name, OWN[name][1]) for name in OWN}
+    write = json_writer(json)
+    if own["out"]:
+        writable(own["out"], "--out")
+    dynamics = own["dynamics"] or None
+    if dynamics is not None and dynamics not in recipe.dynamics:
+        raise UsageError(
+            f"{recipe.label} speaks of {' and '.join(recipe.dynamics)}: --dynamics {dynamics!r} is neither"
+        )
+    try:
+        if own["find_width"]:
+            return _width(recipe, given, own, dynamics, write, json)
+        return _one(recipe, given, own, dynamics, write, json)
+    except BadInput as problem:
+        raise UsageError(f"{recipe.label}: {one_line(problem)}") from None
+
+
+Write = Callable[[dict[str, Any]], None]
+
+
+def _one(
+    recipe: Recipe, given: Mapping[str, Any], own: Mapping[str, Any], dynamics: Any, write: Write, json: str | None
+) -> int:
+    from theorycheck._cli_output import say
+    from theorycheck.certify.checkpoint import at_checkpoint
+    from theorycheck.certify.document import document, save
+    from theorycheck.certify.recipe import certify
+    from theorycheck.report_certify import attempt_lines
+
+    started = time.perf_counter()
+    with bar() as progress:
+        progress(0.0, "drawing the network")
+        problem = recipe.example(**given)
+        if own["checkpoint"]:
+            problem = at_checkpoint(
+                problem, own["checkpoint"], lambda fraction: progress(fraction, "following the flow")
+            )
+        attempt = certify(recipe, problem, dynamics=dynamics, progress=progress)
+    written = save(attempt, own["out"]) if attempt.holds and own["out"] else ()
+    if json != "-":
+        say(attempt_lines(attempt, [path.name for path in written], time.perf_counter() - started))
+    write(_as_json(attempt, document))
+    return 0 if attempt.holds else 1
+
+
+def _as_json(attempt: Attempt, document: Callable[..., Any]) -> dict[str, Any]:
+    if attempt.holds:
+        return {"certified": True, "certificate": document(attempt, "arrays.npz")[0]}
+    tests = [{"test": one.label, "lhs": one.lhs, "rhs": one.rhs, "truth": one.truth.value} for one in attempt.tests]
+    return {"certified": False, "theorem": attempt.recipe.label, "dynamics": attempt.dynamics, "tests": tests}
+
+
+def _width(
+    recipe: Recipe, given: Mapping[str, Any], own: Mapping[str, Any], dynamics: Any, write: Write, json: str | None
+) -> int:
+    from theorycheck._cli_output import say
+    from theorycheck.certify.width import find_width
+    from theorycheck.report_certify import width_lines
+
+    for name in ("draws", "limit"):
+        if own[name] < 1:
+            raise UsageError(f"--{name} is {own[name]}: give a whole number of at least 1")
+    with bar() as progress:
+        found = find_width(
+            recipe, {name: value for name, value in given.items() if name not in ("m", "draw")},
+            dynamics=dynamics, draws=own["draws"], limit=own["limit"], progress=progress,
+        )  # fmt: skip
+    if json != "-":
+        say(width_lines(recipe, found, own["limit"]))
+    write(_width_json(recipe, found))
+    return 0 if found.m is not None else 1
+
+
+def _width_json(recipe: Recipe, found: Width) -> dict[str, Any]:
+    return {
+        "theorem": recipe.label, "m": found.m, "passed": found.passed, "draws": found.draws,
+        "interval": [found.low, found.high], "setting": dict(found.setting),
+        "tried": [{"m": m, "enough": enough} for m, enough in found.tried],
+    }  # fmt: skip
+
+
+def recheck(path: str, json: str | None) -> int:
+    """Recheck a certificate file; print every line, and whether it is valid."""
+    from theorycheck._cli_output import json_writer, say
+    from theorycheck.recheck import BadCertificate
+    from theorycheck.recheck import recheck as again
+    from theorycheck.report_certify import recheck_lines
+
+    write = json_writer(json)
+    started = time.perf_counter()
+    try:
+        with bar() as progress:
+            found = again(path, progress=lambda fraction: progress(fraction, "rechecking"))
+    except BadCertificate as problem:
+        raise UsageError(one_line(problem)) from None
+    if json != "-":
+        say(recheck_lines(found, time.perf_counter() - started))
+    lines = [{"name": line.name, "ok": line.ok, "says": line.says} for line in found.lines]
+    write({"theorem": found.theorem, "valid": found.valid, "lines": lines})
+    return 0 if found.valid else 1
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[float, str], None]]:
+    """Yield ``progress(fraction, stage)``; nothing is shown unless standard error is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as shown:
+        task = shown.add_task("", total=1.0)
+        yield lambda fraction, stage: shown.update(task, completed=fraction, description=stage)
+
+
+def listing(recipes: Sequence[Recipe]) -> str:
+    """Return the theorems that can be certified, one to a line."""
+    return "\n".join(f"  {one.label:<24} {one.title} ({' or '.join(one.dynamics)})" for one in recipes)

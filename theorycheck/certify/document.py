@@ -1,0 +1,142 @@
+"""A certificate as a file: JSON with every number that is claimed, arrays beside it in NPZ when they are large.
+
+What is in the file, and what each number means, is read by :mod:`theorycheck.recheck`, which shares no
+code with this package. Doubles are written with their shortest exact decimal, and are meant exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck import __version__
+from theorycheck.certify.layer import sha256
+from theorycheck.certify.problem import Problem
+from theorycheck.certify.recipe import Attempt
+from theorycheck.symbolic.network import INNER, OUTPUT_WEIGHT
+
+Array = NDArray[np.float64]
+
+FORMAT = "theorycheck certificate 1"
+#: arrays up to this many numbers stand in the JSON text itself
+INLINE = 1024
+
+
+def document(attempt: Attempt, beside: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the certificate as plain JSON data, and the arrays that belong in the NPZ file ``beside``.
+
+    Raises
+    ------
+    ValueError
+        If the attempt did not succeed: there is nothing to write.
+    """
+    if not attempt.holds:
+        raise ValueError(f"{attempt.recipe.label} could not be certified here, so there is no certificate to write")
+    problem = attempt.problem
+    both = OUTPUT_WEIGHT in problem.neuron.trained and INNER in problem.neuron.trained
+    arrays: dict[str, Array] = {}
+    made = {"flags": {}, "notes": list(problem.notes), **_plain(problem.made)}
+    return {
+        "format": FORMAT,
+        "program": f"theorycheck {__version__}",
+        "theorem": attempt.recipe.label,
+        "dynamics": attempt.dynamics,
+        "model": {
+            "neuron": problem.neuron.name,
+            "activation": problem.activation.name,
+            "n": problem.n,
+            "d": problem.d,
+            "m": problem.m,
+            "rates": [float(rate) for rate in problem.rates] if both else [1.0, 0.0],
+            "output_scale": float(problem.output_scale),
+        },
+        "data": _data(problem, beside, arrays),
+        "choices": _plain(attempt.found.choices),
+        "evidence": _plain(attempt.found.evidence),
+        "conclusions": [
+            {"name": one.name, "says": one.says, "side": one.side, "value": one.value} for one in attempt.conclusions
+        ],
+        "history": _plain(problem.history),
+        "made": made,
+    }, arrays
+
+
+def _plain(value: Any) -> Any:
+    """Return plain JSON data for numbers of NumPy, tuples and mappings."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _data(problem: Problem, beside: str, arrays: dict[str, Array]) -> dict[str, Any]:
+    layer = problem.layer
+    found = {
+        name: _array(name, getattr(problem, name), sha256(getattr(problem, name)), beside, arrays)
+        for name in ("inputs", "labels")
+    }
+    for name in ("weights", "signs", "scales"):
+        shape = [problem.m, problem.d] if name == "weights" else [problem.m]
+        law = layer.laws.get(name) or _constant(name, layer.scales)
+        if law is not None:
+            found[name] = {"shape": shape, "sha256": layer.hashes[name], "drawn": _plain(law)}
+        else:
+            found[name] = _array(name, getattr(layer, name), layer.hashes[name], beside, arrays)
+    return found
+
+
+def _constant(name: str, scales: Array) -> dict[str, Any] | None:
+    if name == "scales" and np.all(scales == scales[0]):
+        return {"law": "constant", "value": float(scales[0])}
+    return None
+
+
+def _array(name: str, array: Array, digest: str, beside: str, arrays: dict[str, Array]) -> dict[str, Any]:
+    about: dict[str, Any] = {"shape": list(array.shape), "sha256": digest}
+    if array.size <= INLINE:
+        return about | {"values": array.ravel().tolist()}
+    arrays[name] = np.asarray(array, "<f8")
+    return about | {"file": beside, "key": name}
+
+
+def save(attempt: Attempt, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Write a certificate, and return the files: the JSON file, and the NPZ file if there is one.
+
+    Both are whole or not there: each is written under another name and takes its place in one step.
+
+    Raises
+    ------
+    ValueError
+        If the attempt did not succeed.
+    OSError
+        If a file cannot be written.
+    """
+    target = Path(path)
+    beside = target.with_suffix(".npz")
+    if beside == target:
+        beside = target.with_name(target.name + ".arrays.npz")
+    content, arrays = document(attempt, beside.name)
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    drafts = []
+    try:
+        if arrays:
+            draft = target.with_name(f".{beside.name}.{os.getpid()}.part.npz")
+            drafts.append((draft, beside))
+            with draft.open("wb") as stream:
+                np.savez(stream, **arrays)  # type: ignore[arg-type]
+        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+        drafts.append((draft, target))
+        draft.write_text(text, encoding="utf-8")
+        for draft, final in drafts:
+            os.replace(draft, final)
+    finally:
+        for draft, _ in drafts:
+            draft.unlink(missing_ok=True)
+    return tuple(final for _, final in reversed(drafts))

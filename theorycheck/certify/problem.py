@@ -1,0 +1,125 @@
+"""What is certified: a network with its data, from given weights on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_mat, ctx
+from numpy.typing import NDArray
+
+from theorycheck.certify.layer import Layer
+from theorycheck.certify.rounding import above, below
+from theorycheck.data import BadInput
+from theorycheck.enclose import evaluator
+from theorycheck.model import Instance
+from theorycheck.spectrum import spectral_norm
+from theorycheck.symbolic.activations import Activation
+from theorycheck.symbolic.network import DIMENSION, INNER, OUTPUT_WEIGHT, Neuron
+
+Array = NDArray[np.float64]
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A shallow network with one output, its data, and how fast its layers are trained.
+
+    Parameters
+    ----------
+    neuron, activation
+        The node as an expression (one of ``symbolic.network.NEURONS``) and its activation.
+    inputs, labels
+        ``(n, d)`` and ``(n,)`` doubles, taken exactly.
+    layer
+        The hidden layer at the time from which on everything is proved.
+    rates
+        Rates of the first layer and of the output weights.
+    output_scale
+        kappa, where the neuron has one.
+    history
+        How the weights came about; for a checkpoint, what was simulated and is not proved.
+    made
+        The flags it was made with.
+    """
+
+    neuron: Neuron
+    activation: Activation
+    inputs: Array
+    labels: Array
+    layer: Layer
+    rates: tuple[float, float] = (1.0, 0.0)
+    output_scale: float = 1.0
+    history: Mapping[str, Any] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n, d = self.inputs.shape
+        if self.labels.shape != (n,) or self.layer.d != d:
+            raise BadInput(
+                f"labels {self.labels.shape} and weights of dimension {self.layer.d} do not fit inputs ({n}, {d})"
+            )
+        if not (np.all(np.isfinite(self.inputs)) and np.all(np.isfinite(self.labels))):
+            raise BadInput("inputs or labels hold NaN or infinite entries: remove those rows or mend the file")
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.inputs)
+
+    @property
+    def d(self) -> int:
+        """Dimension of the inputs."""
+        return int(self.inputs.shape[1])
+
+    @property
+    def m(self) -> int:
+        """Number of neurons."""
+        return self.layer.m
+
+    def inner(self) -> arb:
+        """Return the exact scale of ``w . x`` inside the activation, as a ball at the present precision."""
+        return evaluator({DIMENSION: arb(self.d)})(self.neuron.inner)
+
+
+def of_instance(instance: Instance, *, history: Mapping[str, Any] | None = None) -> Problem:
+    """Return the problem of an instance in memory: its weights, labels and rates as they are.
+
+    Raises
+    ------
+    BadInput
+        If it has several outputs or biases: nothing is certified for them yet.
+    """
+    if instance.labels.ndim != 1 or (instance.biases is not None and np.any(instance.biases)):
+        raise BadInput("certificates are for networks with one output and without biases")
+    layer = Layer(instance.m, instance.d, instance.signs, instance.scales, instance.weights)
+    trained = instance.neuron.trained
+    both = (INNER in trained, OUTPUT_WEIGHT in trained)
+    rates = (instance.rates[0] if both[0] else 0.0, instance.rates[1] if both[1] else 0.0)
+    return Problem(
+        instance.neuron, instance.activation, instance.inputs, instance.labels, layer,
+        rates, instance.output_scale, history or {}, dict(instance.description), instance.notes,
+    )  # fmt: skip
+
+
+def norms(problem: Problem) -> tuple[Array, Array]:
+    """Return doubles below and above the norms of the inputs, each ``(n,)``."""
+    with ctx.workprec(128):
+        exact = [sum((arb(x) ** 2 for x in row), arb(0)).sqrt() for row in problem.inputs.tolist()]
+        return np.array([below(x) for x in exact]), np.array([above(x) for x in exact])
+
+
+def squared_spectral_norm(problem: Problem) -> float:
+    """Return a double at least ``|X|_2^2``."""
+    found = spectral_norm(problem.inputs).upper
+    with ctx.workprec(128):
+        return above(arb(found) ** 2)
+
+
+def input_gram(problem: Problem) -> arb_mat:
+    """Return the exact ``X X'`` in balls at the present precision."""
+    rows = arb_mat(problem.inputs.tolist())
+    return rows * rows.transpose()

@@ -1,0 +1,33 @@
+"""chen2022: feature learning with global convergence in the mean-field scaling. What the abstract claims."""
+
+from theorycheck.statement import Paper, PaperClaim, Theorem
+from theorycheck.theorems.chen2022.certificates import CERTIFICATES
+
+__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
+
+PAPER = Paper(
+    key="chen2022",
+    title="On Feature Learning in Neural Networks with Global Convergence Guarantees",
+    authors="Z. Chen, E. Vanden-Eijnden, J. Bruna",
+    year=2022,
+    url="https://arxiv.org/abs/2204.10782",
+    claims=(
+        PaperClaim(
+            "shallow",
+            "wide shallow networks in the mean-field scaling, general activations, d >= n: under gradient flow the loss decays linearly to 0",
+            (),
+        ),
+        PaperClaim(
+            "partially trained",
+            "the same for every d for wide multi-layer networks with random untrained earlier layers, only the second-to-last layer trained",
+            (),
+        ),
+        PaperClaim(
+            "feature learning",
+            "unlike in the NTK regime the multi-layer model learns features, and can generalise better than its NTK counterpart",
+            (),
+        ),
+    ),
+)
+
+THEOREMS: tuple[Theorem, ...] = ()

@@ -1,0 +1,30 @@
+"""razborov2022: both layers of a ReLU network trained at different rates. What the abstract claims."""
+
+from theorycheck.statement import Paper, PaperClaim, Theorem
+from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+
+__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
+
+PAPER = Paper(
+    key="razborov2022",
+    title="Improved Convergence Guarantees for Shallow Neural Networks",
+    authors="A. Razborov",
+    year=2022,
+    url="https://arxiv.org/abs/2212.02323",
+    claims=(
+        PaperClaim(
+            "both layers",
+            "depth-2 ReLU networks, quadratic loss, Gaussian data and initialisation, adversarial labels: gradient descent "
+            "that trains both layers at different rates converges to a global minimum",
+            (),
+        ),
+        PaperClaim(
+            "improves",
+            "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
+            (),
+        ),
+        PaperClaim("beyond", "synthetic experiments suggest that convergence extends well beyond the NTK regime", ()),
+    ),
+)
+
+THEOREMS: tuple[Theorem, ...] = ()

@@ -1,0 +1,127 @@
+"""The meta-theorems R0, R0', R0''' and the certificate R1 of razborov2022 as tests and conclusions in symbols.
+
+Model: ``f = kappa sum_j a_j s(w_j . x)``, both layers trained, ``W`` at rate ``eta_W`` and ``a`` at
+rate ``eta_a``, loss ``|f - y|^2/2``. ``K_0 = J J'`` is the tangent Gram with the rates in it,
+``alpha^2`` a lower bound of its least eigenvalue, ``c alpha`` the allowed change of ``J``. Errata
+that are built in: A3 and B2 (``alpha > 0``), B4 (flow takes any ``c`` below 1), I1 (no ``s < 1``),
+I2 (one ball for both layers), I3 (only neurons within reach flip), I7 (radii of the flow).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from theorycheck.certify.recipe import Conclusion, Dynamics, Tests
+from theorycheck.statement import Bound
+
+alpha_squared, top, r_0, X_norm = sp.symbols("alpha^2 Lambda_max r_0 |X|", nonnegative=True)
+kappa, eta_W, eta_a = sp.symbols("kappa eta_W eta_a", nonnegative=True)
+c = sp.Symbol("c", real=True)
+mass, a_max, x_max = sp.symbols("M a_max x_max", nonnegative=True)
+slope, curvature = sp.symbols("L_s C_s", nonnegative=True)
+R_W, R_a, beta_W, beta_a = sp.symbols("R_W R_a beta_W beta_a", nonnegative=True)
+
+alpha = sp.sqrt(alpha_squared)
+
+# --- the two ways to follow the loss: R0 for descent, R0' for flow ------------------------------
+
+#: the largest |J|^2 on the ball, and what a step then gains per unit of |J_0' r|^2 (R0)
+_S = (sp.sqrt(top) + c * alpha) ** 2
+Q = 2 * (1 - 2 * c - c**2) - _S * (1 + c) ** 2
+
+#: length of the path, in the rescaled parameters
+PATH: Mapping[Dynamics, sp.Expr] = {
+    "flow": r_0 / ((1 - c) * alpha),
+    "descent": 2 * (1 + c) * r_0 / (Q * alpha),
+}
+#: the time integral (sum over steps) of |r|, for R0'''
+_TOTAL: Mapping[Dynamics, sp.Expr] = {
+    "flow": r_0 / ((1 - c) ** 2 * alpha_squared),
+    "descent": 2 * r_0 / (Q * alpha_squared),
+}
+_RANGE: Mapping[Dynamics, Tests] = {
+    "flow": (("c in (0, 1)", Bound(sp.S.Zero, c * (1 - c), strict=True)),),
+    "descent": (
+        ("c in (0, sqrt 2 - 1)", Bound(sp.S.Zero, c * (sp.sqrt(2) - 1 - c), strict=True)),
+        ("step size", Bound(sp.S.Zero, Q, strict=True)),
+    ),
+}
+_DECAY: Mapping[Dynamics, Conclusion] = {
+    "flow": Conclusion(
+        "rate", "rate: loss(t) <= exp(-rate t) loss(0) for all t >= 0", "at least", 2 * (1 - c) ** 2 * alpha_squared
+    ),
+    "descent": Conclusion(
+        "contraction", "contraction: loss(k+1) <= contraction loss(k) for every step k >= 0", "at most",
+        1 - Q * alpha_squared,
+    ),
+}  # fmt: skip
+
+
+def _moved(weights: sp.Expr, outer: sp.Expr) -> tuple[Conclusion, Conclusion]:
+    return (
+        Conclusion("weights_moved", "the Frobenius norm of W(t) - W(0), at all times", "at most", weights),
+        Conclusion("outer_moved", "the Euclidean norm of a(t) - a(0), at all times", "at most", outer),
+    )
+
+
+_DEFINITE = ("K_0 definite", Bound(sp.S.Zero, alpha_squared, strict=True))
+
+
+def _tests(dynamics: Dynamics, change: sp.Expr, more: Sequence[tuple[str, Bound]] = ()) -> Tests:
+    return (_DEFINITE, *_RANGE[dynamics], ("test", Bound(change, c * alpha)), *more)
+
+
+# --- how far the Jacobian can move ---------------------------------------------------------------
+
+
+def change_r1(dynamics: Dynamics) -> sp.Expr:
+    """Return the bound on the Jacobian's change for ReLU on the joint ball: flips, and moved output weights (I2)."""
+    return kappa * X_norm * sp.sqrt(eta_W) * (sp.sqrt(mass) + sp.sqrt(eta_a) * PATH[dynamics])
+
+
+def change_smooth(dynamics: Dynamics) -> sp.Expr:
+    """Return the same for smooth activations: slopes move by curvature times the moved preactivation.
+
+    ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)`` and
+    ``|J_a - J_a0| <= kappa L_s |X| R_W``.
+    """
+    weights, outer = sp.sqrt(eta_W) * PATH[dynamics], sp.sqrt(eta_a) * PATH[dynamics]
+    first = kappa * X_norm * (slope * outer + curvature * a_max * x_max * weights)
+    second = kappa * slope * X_norm * weights
+    return sp.sqrt(eta_W * first**2 + eta_a * second**2)
+
+
+_EPS_W = kappa * X_norm * (sp.sqrt(mass) + R_a)
+_EPS_A = kappa * X_norm * R_W
+#: the same on the product of two balls (R0''')
+CHANGE_RADII = sp.sqrt(eta_W * _EPS_W**2 + eta_a * _EPS_A**2)
+
+
+def radii_needed(dynamics: Dynamics) -> tuple[sp.Expr, sp.Expr]:
+    """Return what ``R_W`` and ``R_a`` must at least be (R0''')."""
+    path, total = PATH[dynamics], _TOTAL[dynamics]
+    return (
+        sp.Min(sp.sqrt(eta_W) * path, eta_W * (beta_W + _EPS_W) * total),
+        sp.Min(sp.sqrt(eta_a) * path, eta_a * (beta_a + _EPS_A) * total),
+    )
+
+
+def _radii_tests(dynamics: Dynamics) -> Tests:
+    weights, outer = radii_needed(dynamics)
+    return _tests(dynamics, CHANGE_RADII, (("radius of W", Bound(weights, R_W)), ("radius of a", Bound(outer, R_a))))
+
+
+BOTH: tuple[Dynamics, Dynamics] = ("flow", "descent")
+
+
+def _on_the_ball(dynamics: Dynamics) -> tuple[Conclusion, ...]:
+    return (_DECAY[dynamics], *_moved(sp.sqrt(eta_W) * PATH[dynamics], sp.sqrt(eta_a) * PATH[dynamics]))
+
+
+TESTS_R1: Mapping[Dynamics, Tests] = {one: _tests(one, change_r1(one)) for one in BOTH}
+TESTS_R0: Mapping[Dynamics, Tests] = {one: _tests(one, change_smooth(one)) for one in BOTH}
+TESTS_RADII: Mapping[Dynamics, Tests] = {one: _radii_tests(one) for one in BOTH}
+CONCLUSIONS: Mapping[Dynamics, tuple[Conclusion, ...]] = {one: _on_the_ball(one) for one in BOTH}
+CONCLUSIONS_RADII: Mapping[Dynamics, tuple[Conclusion, ...]] = {one: (_DECAY[one], *_moved(R_W, R_a)) for one in BOTH}
