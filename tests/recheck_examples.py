@@ -126,7 +126,7 @@ def caron(activation="relu", n=3, d=4, m=300, theta=0.5, push=0.02, seed=0, gamm
     even = gram * (gates.T @ gates) / (m * d)
     e = {
         "gamma": low(m * scales.min()), "kappa_hat": low(np.linalg.eigvalsh(even)[0]),
-        "r_0": high(np.linalg.norm(data["labels"] - f)), "s_X": high(_top(gram)), "mass": high(scales.sum()),
+        "r_0": high(np.linalg.norm(data["labels"] - f)) + 1e-13, "s_X": high(_top(gram)), "mass": high(scales.sum()),
     }  # fmt: skip
     mu = e["gamma"] * theta**2 * e["kappa_hat"]
     reach = sqrt(e["s_X"] / d) * e["r_0"] / mu
@@ -292,56 +292,4 @@ def into_npz(doc, folder, names=("inputs", "weights")):
         arrays[name] = np.array(described.pop("values"), dtype=float).reshape(described["shape"])
         described |= {"file": "cert.npz", "key": name}
     np.savez(folder / "cert.npz", **arrays)
-    return doc
-
-
-def drawn_caron(mirrored=False, scale=1, m=300, gamma=0.6, **more):
-    """A certificate of caron2023.r0 whose weights, signs and scales are drawn."""
-    g = np.random.default_rng([7, 5])
-    weights = g.standard_normal((m // 2 if mirrored else m, 4))
-    weights = weights if scale == 1 else scale * weights
-    if mirrored:
-        weights, signs = np.repeat(weights, 2, axis=0), np.array([1.0, -1.0] * (m // 2))
-    else:
-        signs = g.integers(0, 2, m) * 2.0 - 1.0
-    scales = np.full(m, gamma / m)
-    if gamma != 1:
-        u = np.arange(1, m + 1, dtype=float) ** (-1 / 0.5)
-        scales = scales + (1 - gamma) * u / u.sum()
-    doc = caron(m=m, arrays={"weights": weights, "signs": signs, "scales": scales}, **more)
-    seeded = {"seed": [7, 5], "scale": scale, "mirrored": mirrored}
-    laws = {
-        "weights": {"law": "gaussian", **seeded},
-        "signs": {"law": "signs", **seeded, "scale": 1},
-        "scales": {"law": "asymmetric", "gamma": gamma, "alpha": 0.5},
-    }
-    return _draw(doc, laws)
-
-
-def drawn_razborov(mirrored=False, m=120, law="normal signs", scale=1):
-    """A certificate of razborov2022.r1 whose outer weights are normal or signs."""
-    g = np.random.default_rng(3)
-    weights = g.standard_normal((m // 2 if mirrored else m, 4))
-    weights = np.repeat(weights, 2, axis=0) if mirrored else weights
-    if law == "signs":
-        signs = np.array([1.0, -1.0] * (m // 2)) if mirrored else g.integers(0, 2, m) * 2.0 - 1.0
-    else:
-        signs = g.standard_normal(m // 2 if mirrored else m)
-        signs = np.stack([signs, -signs], axis=1).ravel() if mirrored else signs
-    signs = signs if scale == 1 else scale * signs
-    doc = razborov(m=m, arrays={"weights": weights, "signs": signs})
-    seeded = {"seed": 3, "mirrored": mirrored}
-    laws = {
-        "weights": {"law": "gaussian", "scale": 1, **seeded},
-        "signs": {"law": law, "scale": scale, **seeded},
-        "scales": {"law": "constant", "value": 1.0},
-    }
-    return _draw(doc, laws)
-
-
-def _draw(doc, laws):
-    for name, law in laws.items():
-        described = doc["data"][name]
-        described.pop("values")
-        described["drawn"] = law
     return doc

@@ -7,38 +7,24 @@ import math
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
+from test_spectrum_many import decided, rotated
 
-from theorycheck import spectrum
-from theorycheck.spectrum import least_eigenvalue, measured_least
+from theorycheck import spectrum, spectrum_cholesky
+from theorycheck.spectrum import (
+    least_eigenvalue,
+    measured_least,
+)
 
 
 def is_positive(matrix: np.ndarray, shift: float) -> bool | None:
-    """Whether ``matrix - shift I`` is positive definite, by elimination with 1000 bits; None if it is singular to them."""
-    with ctx.workprec(1000):
-        rows = [[arb(float(x)) for x in row] for row in matrix]
-        n = len(rows)
-        for k in range(n):
-            rows[k][k] -= arb(shift)
-        for k in range(n):
-            if not rows[k][k] > 0:
-                return False if rows[k][k] < 0 else None
-            for i in range(k + 1, n):
-                factor = rows[i][k] / rows[k][k]
-                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
-    return True
+    """Whether ``matrix - shift I`` is positive definite; None if it is singular to 2000 bits."""
+    return {1: True, -1: False, 0: None}[decided(lambda: arb_mat(matrix.tolist()), lambda: arb(float(shift)))]
 
 
 def wrong(matrix: np.ndarray, lower: float, upper: float) -> bool:
     """Whether the ends contradict the inertia of the shifted matrix."""
     too_high = math.isfinite(lower) and is_positive(matrix, lower) is False
     return too_high or is_positive(matrix, upper) is True
-
-
-def rotated(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    n = len(values)
-    turn = np.linalg.qr(rng.standard_normal((n, n)))[0]
-    matrix = (turn * values) @ turn.T
-    return np.triu(matrix) + np.triu(matrix, 1).T
 
 
 def hard(seed: int) -> tuple[str, np.ndarray]:
@@ -108,9 +94,11 @@ def test_floating_cholesky_is_never_wrong(kind, scale):
 def test_the_two_methods_agree():
     for seed in range(30):
         _, matrix = hard(seed)
-        balls, floats = least_eigenvalue(matrix), spectrum._by_cholesky(matrix, 0.0)
-        assert floats.lower <= balls.upper
-        assert balls.lower <= floats.upper
+        with ctx.workprec(spectrum.PRECISION):
+            balls = spectrum._by_balls(arb_mat(matrix.tolist()))[:2]
+            floats = spectrum._by_floats(matrix, 0.0)[:2]
+        assert floats[0] <= balls[1]
+        assert balls[0] <= floats[1]
 
 
 @pytest.mark.parametrize("n", [1, 64, 65, 80])
@@ -193,12 +181,14 @@ def test_without_the_rounding_offset_an_indefinite_matrix_is_accepted():
         matrix = rotated(np.concatenate([[-1e-17], np.linspace(0.5, 1, 5)]), rng)
         if is_positive(matrix, 0.0) is False:
             fooled += cholesky_without_offset(matrix)
-            assert not spectrum._cholesky_proves(matrix, 0.0)
+            assert spectrum_cholesky.proved_factor(matrix, 0.0) is None
     assert fooled > 0
 
 
-def test_rump_proves_what_is_clearly_definite_and_respects_the_shift():
+def test_rump_proves_what_is_clearly_definite_and_respects_shift_and_slack():
     matrix = rotated(np.linspace(1, 2, 20), np.random.default_rng(0))
-    assert spectrum._cholesky_proves(matrix, 1 - 1e-12)
-    assert not spectrum._cholesky_proves(matrix, 1 + 1e-12)
-    assert not spectrum._cholesky_proves(np.array([[1.0, 2.0], [2.0, 1.0]]), 0.0)
+    assert spectrum_cholesky.proved_factor(matrix, 1 - 1e-12) is not None
+    assert spectrum_cholesky.proved_factor(matrix, 1 + 1e-12) is None
+    assert spectrum_cholesky.proved_factor(matrix, 1 - 1e-3, 0.99e-3) is not None
+    assert spectrum_cholesky.proved_factor(matrix, 1 - 1e-3, 1.01e-3) is None
+    assert spectrum_cholesky.proved_factor(np.array([[1.0, 2.0], [2.0, 1.0]]), 0.0) is None

@@ -44,18 +44,8 @@ def supremum(
     """
     over, at = _bounds_of(expr, variable)
     with ctx.workprec(192):
-        lower = _climb(at, *interval)
-        queue = [(-over(low, high), low, high) for low, high in _cells(*interval)]
-        heapq.heapify(queue)
-        looked_at = len(queue)
-        while looked_at < pieces and -queue[0][0] > lower * (1 + tolerance) + 1e-12:
-            _, left, right = heapq.heappop(queue)
-            middle = left + (right - left) / 2
-            lower = max(lower, at(middle))
-            for low, high in ((left, middle), (middle, right)):
-                heapq.heappush(queue, (-over(low, high), low, high))
-            looked_at += 2
-        upper = -queue[0][0]
+        cells = [(-over(low, high), low, high) for low, high in _cells(*interval)]
+        lower, upper, looked_at = _refine(over, at, cells, _climb(at, *interval), tolerance, pieces)
     where = f"|{variable}| <= 2^64" if interval == (-REACH, REACH) else f"[{interval[0]!r}, {interval[1]!r}]"
     return Certificate(
         says=f"{lower!r} <= sup |{expr}| <= {upper!r} over {where}",
@@ -64,6 +54,27 @@ def supremum(
         upper=upper,
         evidence={"expression": str(expr), "interval": interval},
     )
+
+
+def _refine(
+    over: Callable[[float, float], float],
+    at: Callable[[float], float],
+    queue: list[tuple[float, float, float]],
+    lower: float,
+    tolerance: float,
+    pieces: int,
+) -> tuple[float, float, int]:
+    """Halve the cell with the largest bound until the ends agree; return both and how many cells were looked at."""
+    heapq.heapify(queue)
+    looked_at = len(queue)
+    while looked_at < pieces and -queue[0][0] > lower * (1 + tolerance) + 1e-12:
+        _, left, right = heapq.heappop(queue)
+        middle = left + (right - left) / 2
+        lower = max(lower, at(middle))
+        for low, high in ((left, middle), (middle, right)):
+            heapq.heappush(queue, (-over(low, high), low, high))
+        looked_at += 2
+    return lower, -queue[0][0], looked_at
 
 
 def _cells(low: float, high: float) -> list[tuple[float, float]]:
@@ -90,6 +101,8 @@ def _climb(at: Callable[[float], float], low: float, high: float) -> float:
 def _bounds_of(expr: sp.Expr, variable: sp.Symbol) -> tuple[Callable[[float, float], float], Callable[[float], float]]:
     """Return an upper bound of ``|expr|`` on an interval and a lower bound of it at a point."""
     derivative = sp.diff(expr, variable)
+    if any(not power.exp.is_Integer for power in derivative.atoms(sp.Pow) if power.base.has(variable)):
+        derivative = sp.factor(derivative)  # terms of a root that cancel far out hide the sign from the balls
     # The centred form f(c) + f'(I)(I - c) is far sharper near a maximum; it needs a
     # derivative that is bounded, which a jump is not.
     smooth = not expr.has(sp.Heaviside, sp.sign, sp.Piecewise, sp.Abs, sp.Max, sp.Min)

@@ -25,7 +25,7 @@ import sympy as sp
 from flint import acb, arb, ctx, fmpq
 
 from theorycheck.constants_complex import on_box
-from theorycheck.constants_far import Kind, far
+from theorycheck.constants_far import Kind, NoBound, far
 from theorycheck.constants_line import Piece, pieces
 from theorycheck.enclose import ball, enclose, ends, evaluator
 from theorycheck.symbolic.activations import Z
@@ -118,7 +118,9 @@ def _branch(factor: Factor, x: arb) -> sp.Expr:
 
 @cache
 def _end(point: sp.Expr) -> arb:
-    return ball(point) if point.is_Rational else (arb(str(point).replace("oo", "inf")) if point.is_infinite else enclose(point.rewrite(sp.log)))  # fmt: skip
+    if point.is_infinite:
+        return arb("inf") if point == sp.oo else -arb("inf")
+    return enclose(point.rewrite(sp.log))
 
 
 def _add(totals: list[arb], factors: tuple[Factor, ...], panel: tuple[arb, arb], nodes: int) -> None:
@@ -257,15 +259,22 @@ def _growth(factor: Factor, cut: arb, side: int) -> dict[Kind, arb]:
     ended = [abs(_end(point)) for point in _breaks(expr)]
     start = 2.0 ** math.ceil(math.log2(2 + 2 * max([0.0, *(ends(end)[1] for end in ended)])))
     outermost = _pieces(expr)[-1 if direction > 0 else 0].expr.subs(Z, direction * Z)
-    try:
-        bound = far(outermost, start).growth
-    except ValueError:
-        raise ValueError(_NO_MEAN) from None
+    bound, start = _first_bound(outermost, start)
     found = {(Fraction(0), Fraction(0)): _nearer(expr.subs(Z, direction * Z), root * cut, start)}
     for (a, r), size in bound.items():
         slower = Fraction(ends(ball(r) * root)[0])
         found[a, slower] = found.get((a, slower), arb(0)) + size * root ** ball(a)
     return found
+
+
+def _first_bound(expr: sp.Expr, start: float) -> tuple[dict[Kind, arb], float]:
+    """Return the growth of an expression far out, and the first start of a half line where it can be bounded."""
+    for factor in (1, 4, 16, 64, 1024):
+        try:
+            return far(expr, factor * start).growth, factor * start
+        except NoBound:
+            continue
+    raise ValueError(_NO_MEAN)
 
 
 def _nearer(expr: sp.Expr, low: arb, start: float) -> arb:

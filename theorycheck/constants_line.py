@@ -18,7 +18,7 @@ from theorycheck.symbolic.activations import Z
 from theorycheck.symbolic.canonical import between, branch, breakpoints
 from theorycheck.symbolic.suprema import exact_supremum
 
-_TOLERANCE = 1e-11
+_TOLERANCE, _PIECES = 1e-11, 8000
 _BITS = 192
 _LINE, _REACHED = "the real line", "|z| <= 2^64"
 
@@ -61,7 +61,7 @@ def line_supremum(expr: sp.Expr, name: str) -> Certificate:
         parts = pieces(expr)
         found = [part for piece in parts for part in _on_piece(piece)]
     except ValueError:  # a breakpoint that cannot be located or enclosed
-        plain = supremum(expr, Z, tolerance=_TOLERANCE)
+        plain = supremum(expr, Z, tolerance=_TOLERANCE, pieces=_PIECES)
         return _certificate(name, expr, plain.lower, plain.upper, plain.method, _REACHED)
     lower, upper = (max(values) for values in zip(*[part[:2] for part in found], strict=True))
     method = f"{len(parts)} analytic pieces; branch and bound in balls, and bounds of decay far out"
@@ -87,7 +87,7 @@ def _on_piece(piece: Piece) -> Iterator[tuple[float, float, bool]]:
         return
     period = _period(piece.expr)
     if period is not None:
-        found = supremum(piece.expr, Z, tolerance=_TOLERANCE, interval=(0.0, ends(enclose(period))[1]))
+        found = supremum(piece.expr, Z, tolerance=_TOLERANCE, pieces=_PIECES, interval=(0.0, ends(enclose(period))[1]))
         yield found.lower, found.upper, True
         return
     known = [_double(end) for end in (piece.left, piece.right)]
@@ -101,7 +101,7 @@ def _on_piece(piece: Piece) -> Iterator[tuple[float, float, bool]]:
         if math.isinf(bound[1]):
             return  # nothing finite is known about this piece: no use in searching the rest of it
     (outer_left, inner_left), (inner_right, outer_right) = (sorted(cut) for cut in cuts)
-    found = supremum(piece.expr, Z, tolerance=_TOLERANCE, interval=(inner_left, inner_right))
+    found = supremum(piece.expr, Z, tolerance=_TOLERANCE, pieces=_PIECES, interval=(inner_left, inner_right))
     yield found.lower, found.upper, True
     for low, high in ((outer_left, inner_left), (inner_right, outer_right)):
         if low < high:  # an irrational breakpoint: the gap counts for the upper end only

@@ -60,7 +60,8 @@ def least_eigenvalue(matrix: Array | arb_mat, radius: float = 0.0) -> Certificat
 def largest_eigenvalue(matrix: Array | arb_mat, radius: float = 0.0) -> Certificate:
     """Enclose the largest eigenvalue of a symmetric matrix ``(n, n)``, as :func:`least_eigenvalue` does the least."""
     low, high, method = _least(-_square(matrix, "largest", radius), radius)
-    return _certificate(-high, -low, "lambda_max", method, matrix, radius)
+    with ctx.workprec(PRECISION):
+        return _certificate(-high, -low, "lambda_max", method, matrix, radius)
 
 
 def spectral_norm(matrix: Array | arb_mat, radius: float = 0.0) -> Certificate:
@@ -87,7 +88,8 @@ def spectral_norm(matrix: Array | arb_mat, radius: float = 0.0) -> Certificate:
     if columns < n:
         matrix = matrix.transpose()  # the smaller of the two Gram matrices
     low, high, method = _least_of_gram(matrix, -1)
-    return _singular(-high, -low, "sigma_max", method, matrix, radius)
+    with ctx.workprec(PRECISION):
+        return _singular(-high, -low, "sigma_max", method, matrix, radius)
 
 
 def least_singular_value(matrix: Array | arb_mat, radius: float = 0.0) -> Certificate:
@@ -166,11 +168,18 @@ def _least_of_gram(matrix: Any, sign: int) -> tuple[arb, arb, str]:
             small = n <= BALL_SIZE and n * n * columns <= _BALL_PRODUCTS
             if _tight(low, high) or not small or not np.all(np.isfinite(rows)):
                 return low, high, method
-            vectors = np.linalg.svd(rows / (np.max(np.abs(rows)) or 1.0), full_matrices=False)[0]
+            vectors = _left_vectors(rows)
             matrix = arb_mat(rows.tolist())
         else:
             vectors = None
-        return _by_balls(matrix * matrix.transpose() * sign, vectors)
+        return _by_balls(spectrum_balls.symmetric(matrix * matrix.transpose() * sign), vectors)
+
+
+def _left_vectors(rows: Array) -> Array | None:
+    try:
+        return np.asarray(np.linalg.svd(rows / (np.max(np.abs(rows)) or 1.0), full_matrices=False)[0])
+    except np.linalg.LinAlgError:
+        return None
 
 
 def _by_floats(upper: Array, slack: float) -> tuple[arb, arb, str]:
@@ -212,7 +221,7 @@ def _scaled(matrix: Array) -> tuple[Array | None, int]:
 
 
 def _by_balls(matrix: arb_mat, vectors: Array | None = None) -> tuple[arb, arb, str]:
-    """Enclose the least eigenvalue of every symmetric matrix within the balls."""
+    """Enclose the least eigenvalue of every symmetric matrix within the balls, which are themselves symmetric."""
     method = f"congruence in balls at {PRECISION} bits, Rump's verified Cholesky, Rayleigh quotient"
     n = matrix.nrows()
     middle, ones = matrix.mid(), arb_mat([[1]] * n)

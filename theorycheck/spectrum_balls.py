@@ -22,7 +22,7 @@ _ROUNDS = 8
 # shifts 2^k below a quotient are looked for between these k, for entries of magnitude at most 1
 _NEAREST, _FARTHEST = -800, 10
 # bits of the eigenvalue that are enough
-_ENOUGH = 46
+_ENOUGH = 56
 
 
 def enclose_least(matrix: arb_mat, vectors: Array | None) -> tuple[arb, arb]:
@@ -43,7 +43,7 @@ def enclose_least(matrix: arb_mat, vectors: Array | None) -> tuple[arb, arb]:
     """
     n = matrix.nrows()
     frame = arb_mat((_float_vectors(matrix) if vectors is None else vectors).tolist())
-    turned, metric = frame.transpose() * (matrix * frame), frame.transpose() * frame
+    turned, metric = symmetric(frame.transpose() * (matrix * frame)), symmetric(frame.transpose() * frame)
     lower, upper, best = arb("-inf"), arb("inf"), math.inf
     for _ in range(_ROUNDS):
         quotients = [turned[i, i] / metric[i, i] for i in range(n)]
@@ -64,6 +64,11 @@ def enclose_least(matrix: arb_mat, vectors: Array | None) -> tuple[arb, arb]:
         _replace(turned, first, frame.transpose() * (matrix * better))
         _replace(metric, first, frame.transpose() * better)
     return lower, upper
+
+
+def symmetric(matrix: arb_mat) -> arb_mat:
+    """Return equal balls on both sides of the diagonal; a product's may differ, although the numbers in them do not."""
+    return (matrix + matrix.transpose()) * arb(0.5)
 
 
 def _replace(matrix: arb_mat, k: int, column: arb_mat) -> None:

@@ -1,6 +1,6 @@
 """Least eigenvalues proved in double precision: Rump's verified Cholesky, and Rayleigh quotients.
 
-A floating Cholesky that runs to completion proves a matrix positive semidefinite after an offset
+A floating Cholesky that runs to completion proves a matrix positive definite after an offset
 that covers its own rounding (S. M. Rump, *Verification of positive definiteness*, BIT 46 (2006),
 Theorem 2.3). Quotients carry a-priori bounds (N. J. Higham, *Accuracy and Stability of Numerical
 Algorithms*, section 3.1: ``gamma_k = k u / (1 - k u)``, whatever the order of summation). The
@@ -48,7 +48,7 @@ def rump_offset(diagonal: Array) -> float:
 
 
 def proved_factor(upper: Array, shift: float, slack: float = 0.0) -> Array | None:
-    """Prove ``matrix - shift I`` positive semidefinite by a floating Cholesky that runs to completion.
+    """Prove ``matrix - shift I`` positive definite (strictly) by a floating Cholesky that runs to completion.
 
     Parameters
     ----------
@@ -162,7 +162,9 @@ def _by_lanczos(upper: Array) -> Array:
         factor = _factor(upper, diagonal - shift)
         if factor is not None:
             tolerance = 0.02 * room / max(abs(value - shift), room, TINY)
-            return _lanczos(partial(solve, factor), vector, 60, tolerance)[1]
+            vector = _lanczos(partial(solve, factor), vector, 60, tolerance)[1]
+            # once more: what is left of distant eigenvectors weighs little in the inverse, but much in the quotient
+            return solve(factor, vector / np.linalg.norm(vector))
     return vector
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from theorycheck.certify.problem import Problem, Progress
 from theorycheck.certify.slopes import Slopes, slopes, tail
 from theorycheck.certify.sums import inner_of, preactivations, products, reach
 from theorycheck.grams import Array
+from theorycheck.symbolic.activations import Activation
 
 #: bins of the histogram of preactivations per unit length; interval ends lie on their edges
 BINS = 64
@@ -45,7 +47,7 @@ def candidates(problem: Problem, progress: Progress) -> Intervals:
     size = np.abs(problem.layer.signs)
     floors = sorted({float(x) for x in np.quantile(size, (0.0, 0.25, 0.5, 0.75), method="lower")} - {0.0})
     counts, far = _histograms(problem, floors, size, progress)
-    low, high, steepness = _steep(problem, far)
+    low, high, steepness = _steep(problem.activation, far)
     columns: list[tuple[Array, ...]] = []
     for floor, cumulated in zip(floors, counts, strict=True):
         for eta in _ETAS:
@@ -57,12 +59,12 @@ def candidates(problem: Problem, progress: Progress) -> Intervals:
     return Intervals(*parts)
 
 
-def _steep(problem: Problem, far: float) -> tuple[Array, Array, Array]:
+@lru_cache(maxsize=16)
+def _steep(activation: Activation, far: float) -> tuple[Array, Array, Array]:
     """Return the intervals on the grid of edges whose slope is bounded away from 0, and that bound."""
     edges = [k / _EDGES for k in range(-_FAR * _EDGES, _FAR * _EDGES + 1)]
-    relu = problem.activation.leak == 0.0
-    table = None if relu else slopes(problem.activation, max(far, _FAR + 1.0))
-    beyond = 1.0 if table is None else tail(problem.activation, table.reach - 1)
+    table = None if activation.leak == 0.0 else slopes(activation, max(far, _FAR + 1.0))
+    beyond = 1.0 if table is None else tail(activation, table.reach - 1)
     rows = []
     for low in edges:
         for high in (*edges, math.inf):

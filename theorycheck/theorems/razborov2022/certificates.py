@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,11 +87,15 @@ def _ready(values: Values, dynamics: Dynamics, split: float) -> bool:
 
 def _best_split(values: Values, dynamics: Dynamics, excess: Callable[[float], float]) -> float:
     """Return the least split that passes with room (it gives the best rate), else the one that comes closest."""
-    splits = [one for one in _SPLITS[dynamics] if _ready(values, dynamics, one)]
-    if not splits:
-        return _SPLITS[dynamics][0]
-    ratios = {one: excess(one) for one in splits}
-    return next((one for one in splits if ratios[one] < 1 / _ROOM), min(splits, key=ratios.__getitem__))
+    closest, least = _SPLITS[dynamics][0], math.inf
+    for split in _SPLITS[dynamics]:
+        if _ready(values, dynamics, split):
+            ratio = excess(split)
+            if ratio < 1 / _ROOM:
+                return split
+            if ratio < least:
+                closest, least = split, ratio
+    return closest
 
 
 def search_r1(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found:
@@ -101,8 +106,8 @@ def search_r1(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found
 
     def excess(split: float) -> float:
         tried = values | {t.c: split}
-        radius = _above(sp.sqrt(t.eta_W) * t.PATH[dynamics], tried)
-        return _ratio(t.change_r1(dynamics), tried | {t.mass: estimate(looked, radius)})
+        radius = math.sqrt(values[t.eta_W]) * _guess(t.PATH[dynamics], tried)
+        return _ratio(t.CHANGE_R1[dynamics], tried | {t.mass: estimate(looked, radius)})
 
     values[t.c] = _best_split(values, dynamics, excess)
     tau, mass = [0.0] * problem.n, math.inf
@@ -113,7 +118,22 @@ def search_r1(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found
 
 
 def _ratio(change: sp.Expr, values: Values) -> float:
-    return _above(change / (t.c * t.alpha), values)
+    return _guess(change, values) / (values[t.c] * math.sqrt(values[t.alpha_squared]))
+
+
+@lru_cache(maxsize=64)
+def _function(expr: sp.Expr) -> tuple[tuple[sp.Symbol, ...], Callable[..., float]]:
+    symbols = tuple(sorted(expr.free_symbols, key=str))
+    return symbols, sp.lambdify(symbols, expr, "math")
+
+
+def _guess(expr: sp.Expr, values: Values) -> float:
+    """Return a double near an expression, for choosing; what is chosen is proved afterwards, in balls."""
+    symbols, function = _function(expr)
+    try:
+        return float(function(*(values[symbol] for symbol in symbols)))
+    except (ZeroDivisionError, OverflowError, ValueError):
+        return math.inf
 
 
 def _only(problem: Problem, *, relu: bool) -> None:
@@ -132,7 +152,7 @@ def search_r0(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found
         t.a_max: float(np.abs(problem.layer.signs).max()),
         t.x_max: float(norms(problem)[1].max()),
     }
-    values[t.c] = _best_split(values, dynamics, lambda split: _ratio(t.change_smooth(dynamics), values | {t.c: split}))
+    values[t.c] = _best_split(values, dynamics, lambda split: _ratio(t.CHANGE_SMOOTH[dynamics], values | {t.c: split}))
     more = {"slope": t.slope, "curvature": t.curvature, "a_max": t.a_max, "x_max": t.x_max}
     return Found({"c": values[t.c]}, named(values, _NAMES | more), values)
 
@@ -165,12 +185,12 @@ def search_radii(problem: Problem, dynamics: Dynamics, progress: Progress) -> Fo
 
 def _with_radii(values: Values, dynamics: Dynamics, looked: Sample) -> Values:
     """Return the values with radii just above the least fixed point (errata B15)."""
-    needed = t.radii_needed(dynamics)
+    needed = t.RADII_NEEDED[dynamics]
     values = values | {t.R_W: 0.0, t.R_a: 0.0}
-    for _ in range(60):
+    for _ in range(40):
         values[t.mass] = estimate(looked, values[t.R_W])
-        radii = [_above(one, values) for one in needed]
-        settled = radii[0] <= values[t.R_W] * (1 + 1e-6) and radii[1] <= values[t.R_a] * (1 + 1e-6)
+        radii = [_guess(one, values) for one in needed]
+        settled = radii[0] <= values[t.R_W] * (1 + 1e-4) and radii[1] <= values[t.R_a] * (1 + 1e-4)
         values |= {t.R_W: radii[0], t.R_a: radii[1]}
         if settled:
             break

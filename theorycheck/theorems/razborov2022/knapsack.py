@@ -27,7 +27,10 @@ SAMPLE = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Squared distances to the kinks ``(n, k)`` and output weights ``(k,)`` of the first k neurons of m."""
+    """The first k neurons of m, for each of n samples in the order of ``z^2/a^2``.
+
+    ``distances`` and ``masses`` ``(n, k)`` are ``z^2`` and ``a^2``, ``share`` is ``k/m``.
+    """
 
     distances: Array
     masses: Array
@@ -44,23 +47,28 @@ def sample(problem: Problem, progress: Progress) -> Sample:
         count += parts[-1].shape[1]
         if count >= most:
             break
-    masses = problem.layer.signs[:count] ** 2
-    return Sample(np.concatenate(parts, axis=1) ** 2, masses, count / problem.m)
+    distances = np.concatenate(parts, axis=1) ** 2
+    masses = np.broadcast_to(problem.layer.signs[:count] ** 2, distances.shape)
+    order = np.argsort(distances / np.where(masses > 0, masses, 1e-300), axis=1)
+    return Sample(
+        np.take_along_axis(distances, order, axis=1), np.take_along_axis(masses, order, axis=1), count / problem.m
+    )
 
 
 def estimate(found: Sample, radius: float) -> float:
     """Return about the largest mass of flips over the samples, for weights that move by ``radius``."""
+    if not math.isfinite(radius):
+        return math.inf
     budget, worst = radius**2 * found.share, 0.0
-    for row in found.distances:
-        near = row <= radius**2
-        cost, gain = row[near], found.masses[near]
-        order = np.argsort(cost / np.where(gain > 0, gain, 1e-300))
-        spent = np.cumsum(cost[order])
+    for distances, masses in zip(found.distances, found.masses, strict=True):
+        near = distances <= radius**2
+        cost, gain = distances[near], masses[near]
+        spent = np.cumsum(cost)
         whole = int(np.searchsorted(spent, budget, side="right"))
-        value = float(gain[order][:whole].sum())
-        if whole < len(spent) and cost[order][whole] > 0:
+        value = float(gain[:whole].sum())
+        if whole < len(spent) and cost[whole] > 0:
             left = budget - (spent[whole - 1] if whole else 0.0)
-            value += float(gain[order][whole] * left / cost[order][whole])
+            value += float(gain[whole] * left / cost[whole])
         worst = max(worst, value)
     return worst / found.share
 
@@ -102,7 +110,7 @@ def _multipliers(problem: Problem, radius: float, progress: Progress) -> Array:
     for block in products(problem, progress, "flips, sorted"):
         near = _distances(problem, block)
         masses = problem.layer.signs[block.place] ** 2
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):  # 0/0 is left out below
             ratio = np.log2(masses) - 2 * np.log2(near)
         kept = (near <= radius) & (masses > 0) & (near > 0)
         place = np.clip(np.floor((np.where(kept, ratio, 0.0) + _OCTAVES) * _PER), 0, bins - 1).astype(np.int64) + rows

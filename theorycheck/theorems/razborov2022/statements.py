@@ -76,12 +76,12 @@ def _tests(dynamics: Dynamics, change: sp.Expr, more: Sequence[tuple[str, Bound]
 # --- how far the Jacobian can move ---------------------------------------------------------------
 
 
-def change_r1(dynamics: Dynamics) -> sp.Expr:
+def _change_r1(dynamics: Dynamics) -> sp.Expr:
     """Return the bound on the Jacobian's change for ReLU on the joint ball: flips, and moved output weights (I2)."""
     return kappa * X_norm * sp.sqrt(eta_W) * (sp.sqrt(mass) + sp.sqrt(eta_a) * PATH[dynamics])
 
 
-def change_smooth(dynamics: Dynamics) -> sp.Expr:
+def _change_smooth(dynamics: Dynamics) -> sp.Expr:
     """Return the same for smooth activations: slopes move by curvature times the moved preactivation.
 
     ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)`` and
@@ -99,7 +99,7 @@ _EPS_A = kappa * X_norm * R_W
 CHANGE_RADII = sp.sqrt(eta_W * _EPS_W**2 + eta_a * _EPS_A**2)
 
 
-def radii_needed(dynamics: Dynamics) -> tuple[sp.Expr, sp.Expr]:
+def _radii_needed(dynamics: Dynamics) -> tuple[sp.Expr, sp.Expr]:
     """Return what ``R_W`` and ``R_a`` must at least be (R0''')."""
     path, total = PATH[dynamics], _TOTAL[dynamics]
     return (
@@ -108,20 +108,23 @@ def radii_needed(dynamics: Dynamics) -> tuple[sp.Expr, sp.Expr]:
     )
 
 
-def _radii_tests(dynamics: Dynamics) -> Tests:
-    weights, outer = radii_needed(dynamics)
-    return _tests(dynamics, CHANGE_RADII, (("radius of W", Bound(weights, R_W)), ("radius of a", Bound(outer, R_a))))
-
-
 BOTH: tuple[Dynamics, Dynamics] = ("flow", "descent")
+RADII_NEEDED: Mapping[Dynamics, tuple[sp.Expr, sp.Expr]] = {one: _radii_needed(one) for one in BOTH}
+
+
+def _radii_tests(dynamics: Dynamics) -> Tests:
+    weights, outer = RADII_NEEDED[dynamics]
+    return _tests(dynamics, CHANGE_RADII, (("radius of W", Bound(weights, R_W)), ("radius of a", Bound(outer, R_a))))
 
 
 def _on_the_ball(dynamics: Dynamics) -> tuple[Conclusion, ...]:
     return (_DECAY[dynamics], *_moved(sp.sqrt(eta_W) * PATH[dynamics], sp.sqrt(eta_a) * PATH[dynamics]))
 
 
-TESTS_R1: Mapping[Dynamics, Tests] = {one: _tests(one, change_r1(one)) for one in BOTH}
-TESTS_R0: Mapping[Dynamics, Tests] = {one: _tests(one, change_smooth(one)) for one in BOTH}
+CHANGE_R1: Mapping[Dynamics, sp.Expr] = {one: _change_r1(one) for one in BOTH}
+CHANGE_SMOOTH: Mapping[Dynamics, sp.Expr] = {one: _change_smooth(one) for one in BOTH}
+TESTS_R1: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_R1[one]) for one in BOTH}
+TESTS_R0: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_SMOOTH[one]) for one in BOTH}
 TESTS_RADII: Mapping[Dynamics, Tests] = {one: _radii_tests(one) for one in BOTH}
 CONCLUSIONS: Mapping[Dynamics, tuple[Conclusion, ...]] = {one: _on_the_ball(one) for one in BOTH}
 CONCLUSIONS_RADII: Mapping[Dynamics, tuple[Conclusion, ...]] = {one: (_DECAY[one], *_moved(R_W, R_a)) for one in BOTH}

@@ -1,0 +1,71 @@
+"""Random networks at the edge of what can be certified: the largest residual that still passes, in a hard direction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from theorycheck.certify import Attempt, certify
+from theorycheck.certify.checkpoint import instance_of
+from theorycheck.certify.problem import Problem
+from theorycheck.theorems import recipe
+
+SMOOTH = ("tanh", "softplus", "sigmoid", "gelu", "silu", "erf", "sine")
+#: theorem, dynamics, flags; each kind is drawn many times
+KINDS = (
+    ("caron2023.r0", "flow", {"m": 600, "gamma": 1.0}),
+    ("caron2023.r0", "flow", {"m": 1500, "gamma": 0.6, "alpha": 0.7}),
+    ("caron2023.r0_smooth", "flow", {"m": 120, "gamma": 0.5}),
+    ("chen2022.a", "flow", {"m": 60, "mirrored": False}),
+    ("chen2022.b", "flow", {"m": 60, "nu": 0.7}),
+    ("chen2022.c", "flow", {"m": 50, "kappa": 2.0, "mirrored": False}),
+    ("razborov2022.r1", "flow", {"m": 800, "signs": "normal"}),
+    ("razborov2022.r1", "descent", {"m": 600, "scheme": "ntk"}),
+    ("razborov2022.r0_radii", "flow", {"m": 800}),
+    ("razborov2022.r0_radii", "descent", {"m": 600, "signs": "normal"}),
+    ("razborov2022.r0", "flow", {"m": 100, "scheme": "ntk"}),
+    ("razborov2022.r0", "descent", {"m": 100, "step": 0.3}),
+)
+
+
+def problem(kind: int, seed: int) -> tuple[str, str, Problem]:
+    """Return theorem, dynamics and a small random problem; its labels are its output."""
+    label, dynamics, flags = KINDS[kind]
+    rng = np.random.default_rng([kind, seed])
+    n = int(rng.integers(1, 4))
+    flags = {**flags, "n": n, "d": n + int(rng.integers(0, 3)), "seed": seed, "residual": 1e-9}
+    if label.startswith("chen2022"):
+        flags["activation"] = ("relu", *SMOOTH)[seed % 8]
+    elif label in ("caron2023.r0_smooth", "razborov2022.r0"):
+        flags["activation"] = SMOOTH[seed % 7]
+    return label, dynamics, recipe(label).example(**flags)
+
+
+def direction(found: Problem, seed: int) -> np.ndarray:
+    """Return the unit direction of the residual: the least or largest eigenvector of the Gram, or a random one."""
+    vectors = np.linalg.eigh(instance_of(found).start[1])[1]
+    rng = np.random.default_rng(seed)
+    random = rng.standard_normal(found.n)
+    return (vectors[:, 0], vectors[:, -1], random / np.linalg.norm(random))[seed % 3]
+
+
+def at_the_edge(kind: int, seed: int, share: float = 1.0) -> Attempt | None:
+    """Return the attempt with (``share`` of) the largest residual that is certified, or None if none is."""
+    label, dynamics, start = problem(kind, seed)
+    way, best, low, high = direction(start, seed), None, 1e-7, 1e4
+    for _ in range(14):
+        size = float(np.sqrt(low * high))
+        found = certify(recipe(label), replace(start, labels=start.labels + size * way), dynamics=dynamics)
+        if found.holds:
+            best, low = found, size
+        else:
+            high = size
+    if best is None or share == 1.0:
+        return best
+    return certify(recipe(label), replace(start, labels=start.labels + share * low * way), dynamics=dynamics)
+
+
+def conclusion(found: Attempt, name: str) -> float:
+    """Return the number of a conclusion."""
+    return {one.name: one.value for one in found.conclusions}[name]
