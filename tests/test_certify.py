@@ -191,6 +191,19 @@ def test_a_checkpoint_certifies_what_the_start_does_not():
         at_checkpoint(start, -1.0)
 
 
+def test_a_checkpoint_of_descent_counts_steps(tmp_path: Path):
+    start = recipe("razborov2022.r1").example(n=2, d=6, m=2000, label=12.0)
+    before = certify(recipe("razborov2022.r1"), start, dynamics="descent")
+    later = certify(recipe("razborov2022.r1"), at_checkpoint(start, 200.0, dynamics="descent"), dynamics="descent")
+    assert not before.holds
+    assert later.holds
+    assert recheck(save(later, tmp_path / "d.json")[0]).valid
+    fitted = at_checkpoint(start, 2000.0, dynamics="descent")  # a residual of the size of its own rounding
+    assert certify(recipe("razborov2022.r1"), fitted, dynamics="descent").holds
+    with pytest.raises(BadInput, match="number of steps"):
+        at_checkpoint(start, 2.5, dynamics="descent")
+
+
 def test_an_instance_in_memory_is_certified_too(tmp_path: Path):
     instance = card("caron2023.r0").example(n=2, d=2, m=2000, data="orthogonal", residual=0.3)
     found = certify(recipe("caron2023.r0"), of_instance(instance))

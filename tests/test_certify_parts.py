@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,10 +12,11 @@ from flint import arb, ctx
 
 from theorycheck.certify import certify
 from theorycheck.certify import pieces as piecewise
+from theorycheck.certify.checkpoint import instance_of
 from theorycheck.certify.gram import residual_norm
 from theorycheck.certify.layer import Layer, draw_layer, sha256
 from theorycheck.certify.pieces import evaluate, pieces
-from theorycheck.certify.problem import Problem
+from theorycheck.certify.problem import Problem, of_instance
 from theorycheck.certify.rounding import gamma
 from theorycheck.certify.slopes import least_squares, slopes, tail
 from theorycheck.certify.sums import products, start
@@ -164,7 +166,7 @@ def outside(problem: Problem, name: str) -> int:
 def network(seed: int, name: str) -> Problem:
     rng = np.random.default_rng(seed)
     n, d, m = int(rng.integers(1, 5)), int(rng.integers(1, 5)), int(rng.integers(1, 60))
-    scale = 1.0 if name != "relu" or seed % 3 else 10.0 ** rng.integers(-100, 100)
+    scale = 1.0 if name != "relu" or seed % 3 else 10.0 ** rng.integers(-250, 120)
     weights = rng.standard_normal((m, d)) * scale
     if seed % 4 == 0:
         weights[0] = 0.0  # every gate of this neuron is at its kink
@@ -310,3 +312,13 @@ def test_descent_with_too_large_a_step_is_not_certified():
     )
     assert certify(recipe("razborov2022.r1"), problem, dynamics="flow").holds
     assert not certify(recipe("razborov2022.r1"), problem, dynamics="descent").holds
+
+
+def test_an_instance_with_another_time_scale_is_refused():
+    problem = recipe("chen2022.c").example(m=64)
+    instance = instance_of(problem)
+    assert of_instance(instance).rates == (1.0, 0.0)
+    with pytest.raises(BadInput, match="scale time"):
+        of_instance(replace(instance, rates=(2.0, 0.0)))
+    with pytest.raises(BadInput, match="one output"):
+        of_instance(replace(instance, biases=np.ones(64)))

@@ -128,3 +128,35 @@ def test_what_is_no_matrix_or_no_radius_is_refused(function):
         function(np.zeros((0, 0)))
     with pytest.raises(ValueError, match="cannot be negative"):
         function(np.eye(2), -1e-3)
+
+
+@pytest.mark.parametrize("n", [1, 5, 65, 301])
+@pytest.mark.parametrize("value", [1.0, -3.0, 1e308, 1e-300])
+def test_multiples_of_the_identity(n, value):
+    matrix = value * np.eye(n)
+    for found, truth in (
+        (least_eigenvalue(matrix), value),
+        (largest_eigenvalue(matrix), value),
+        (least_singular_value(matrix), abs(value)),
+        (spectral_norm(matrix), abs(value)),
+    ):
+        assert found.lower <= truth <= found.upper
+        assert found.upper - found.lower <= 1e-9 * abs(value)
+
+
+@pytest.mark.parametrize("n", [66, 310])
+def test_sparse_and_degenerate_large_matrices(n):
+    corner, ones = np.zeros((n, n)), np.ones((n, n))
+    corner[0, -1] = corner[-1, 0] = 1.0
+    steps = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
+    angle = math.pi / (n + 1)
+    for matrix, least, largest in (
+        (corner, -1.0, 1.0),
+        (ones, 0.0, n),
+        (ones + np.eye(n), 1.0, n + 1),
+        (-ones, -n, 0.0),
+        (steps, 2 - 2 * math.cos(angle), 2 + 2 * math.cos(angle)),
+    ):
+        for found, truth in ((least_eigenvalue(matrix), least), (largest_eigenvalue(matrix), largest)):
+            assert found.lower - 1e-14 <= truth <= found.upper + 1e-14
+            assert found.upper - found.lower <= 1e-9 * n

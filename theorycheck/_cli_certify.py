@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 #: what ``certify`` takes whatever the theorem
 OWN = {
     "dynamics": (str, "", "flow or descent, where the theorem speaks of both; the first by default.", None),
-    "checkpoint": (float, 0.0, "Follow the flow to this time first, and certify from there.", "0: from the start"),
+    "checkpoint": (
+        float,
+        0.0,
+        "Follow the flow to this time (descent: this many steps) first, and certify from there.",
+        "0: from the start",
+    ),
     "out": (str, "", "Write the certificate to this file, and large arrays to an .npz file beside it.", None),
     "find_width": (bool, False, "Look for the least width that is certified, over fresh draws of the weights.", "no"),
     "draws": (int, 20, "With --find-width: draws at the width that was found.", "20"),
@@ -99,8 +104,9 @@ def _one(
         problem = recipe.example(**given)
         if own["checkpoint"]:
             problem = at_checkpoint(
-                problem, own["checkpoint"], lambda fraction: progress(fraction, "following the flow")
-            )
+                problem, own["checkpoint"], dynamics=dynamics or recipe.dynamics[0],
+                progress=lambda fraction: progress(fraction, "following the run"),
+            )  # fmt: skip
         attempt = certify(recipe, problem, dynamics=dynamics, progress=progress)
     written = save(attempt, own["out"]) if attempt.holds and own["out"] else ()
     if json != "-":

@@ -26,8 +26,8 @@ def attempt_lines(attempt: Attempt, files: Sequence[str], seconds: float) -> Ite
     yield from (f"note: {note}" for note in problem.notes)
     if "checkpoint" in problem.history:
         about = problem.history["checkpoint"]
-        yield f"simulated, not proved: the flow from the start to time {about['time']:g}"
-        yield "proved: all that follows, for the flow that starts at the checkpoint's weights; t counts from there"
+        yield f"simulated, not proved: gradient {attempt.dynamics} from the start to the checkpoint at {about['time']:g}"
+        yield "proved: all that follows, for the run that starts at the checkpoint's weights; t counts from there"
     yield ""
     yield _evidence(attempt)
     if not attempt.holds:

@@ -127,8 +127,17 @@ def enclose_least(upper: Array) -> tuple[arb, arb]:
     above = (found + flushed).upper()
     middle = float(found.mid())
     room = rump_offset(np.maximum(np.diag(upper) - middle, 0.0))
-    for factor in (1.125, 2.0, 8.0, 64.0, 1024.0, 2.0**20, 2.0**35):
-        shift = middle - factor * room
+    # beyond the first try also by units of the quotient itself: a multiple of the identity leaves no other room
+    for factor, units in (
+        (1.125, 0),
+        (2.0, 8),
+        (8.0, 64),
+        (64.0, 1024),
+        (1024.0, 2**14),
+        (2.0**20, 2**20),
+        (2.0**35, 0),
+    ):
+        shift = middle - factor * room - units * UNIT * abs(middle)
         if proved_factor(upper, shift) is not None:
             return (arb(shift) - flushed).lower(), above
     return arb("-inf"), above

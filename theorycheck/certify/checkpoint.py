@@ -10,13 +10,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theorycheck.certify.layer import Layer
 from theorycheck.certify.problem import Problem
+from theorycheck.certify.recipe import Dynamics
 from theorycheck.data import BadInput
 from theorycheck.flow import follow
+from theorycheck.flow.descent import descend
 from theorycheck.model import Instance
 from theorycheck.symbolic.network import MEAN_FIELD, OUTPUT_WEIGHT
+
+Array = NDArray[np.float64]
 
 
 def instance_of(problem: Problem) -> Instance:
@@ -39,33 +44,53 @@ def instance_of(problem: Problem) -> Instance:
     )  # fmt: skip
 
 
-def at_checkpoint(problem: Problem, time: float, progress: Callable[[float], None] | None = None) -> Problem:
+def at_checkpoint(
+    problem: Problem, time: float, *, dynamics: Dynamics = "flow", progress: Callable[[float], None] | None = None
+) -> Problem:
     """Return the problem with the weights that simulated gradient flow reaches at ``time``.
+
+    Parameters
+    ----------
+    time
+        Flow time (mean-field time for mean-field networks); for descent the number of steps.
 
     Raises
     ------
     BadInput
-        If the time is not positive and finite, or the flow stopped before it.
+        If the time is not positive and finite (for descent: a whole number), or the flow stopped before it.
     """
-    if not 0 < time < np.inf:
-        raise BadInput(f"the checkpoint's time must be positive and finite, not {time:g}")
+    if not 0 < time < np.inf or (dynamics == "descent" and not float(time).is_integer()):
+        raise BadInput(
+            f"the checkpoint must be a positive {'time' if dynamics == 'flow' else 'number of steps'}, not {time:g}"
+        )
     instance = instance_of(problem)
+    weights, signs, error = (_flowed if dynamics == "flow" else _descended)(instance, time, progress)
+    layer = Layer(problem.m, problem.d, signs, problem.layer.scales, weights, _fixed(problem))
+    checkpoint = {
+        "time": time,
+        "simulated": f"gradient {dynamics} from the initial weights to this time, numerically: not proved",
+        "proved": "everything stated is about the run that starts at the checkpoint's weights, with t counted from there",
+        "estimated error of the residual": error,
+    }
+    return replace(problem, layer=layer, history={**problem.history, "checkpoint": checkpoint})
+
+
+def _flowed(instance: Instance, time: float, progress: Callable[[float], None] | None) -> tuple[Array, Array, float]:
     run = follow(instance, times=np.array([0.0, time]), progress=progress).trajectory
     assert run is not None  # `follow` always has one
     if run.times[-1] < time:
         raise BadInput(f"the flow was not followed to {time:g}: {run.note}")
-    signs = problem.layer.signs
-    if OUTPUT_WEIGHT in problem.neuron.trained and run.final_outer is not None:
-        signs = run.final_outer[:, 0] / instance.network.gain
-    layer = Layer(problem.m, problem.d, np.array(signs), problem.layer.scales, run.final_weights, _fixed(problem))
-    checkpoint = {
-        "time": time,
-        "simulated": "gradient flow from the initial weights to this time, numerically: not proved",
-        "proved": "everything stated is about the flow that starts at the checkpoint's weights, with t counted from there",
-        "estimated error of the residual": float(run.residual_error[-1]),
-        "drift": float(run.drift),
-    }
-    return replace(problem, layer=layer, history={**problem.history, "checkpoint": checkpoint})
+    moved = OUTPUT_WEIGHT in instance.neuron.trained and run.final_outer is not None
+    outer = run.final_outer[:, 0] / instance.network.gain if moved and run.final_outer is not None else instance.signs
+    return run.final_weights, np.array(outer), float(run.residual_error[-1])
+
+
+def _descended(instance: Instance, time: float, progress: Callable[[float], None] | None) -> tuple[Array, Array, float]:
+    run = descend(instance, step=1.0, steps=int(time), progress=progress)
+    outer = (
+        run.network.outer[:, 0] / instance.network.gain if OUTPUT_WEIGHT in instance.neuron.trained else instance.signs
+    )
+    return np.array(run.network.weights), np.array(outer), 0.0
 
 
 def _fixed(problem: Problem) -> dict[str, dict[str, object]]:

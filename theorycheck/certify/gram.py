@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from theorycheck.certify.problem import Problem, norms
 from theorycheck.certify.rounding import OUTWARD, UNIT, above, gamma
 from theorycheck.certify.sums import Sums
-from theorycheck.enclose import ends
 from theorycheck.spectrum import largest_eigenvalue, least_eigenvalue
 
 Array = NDArray[np.float64]
@@ -72,7 +70,7 @@ def residual_norm(problem: Problem, sums: Sums, scale: arb) -> float:
             if not (math.isfinite(output) and math.isfinite(radius)):
                 return math.inf
             total += (arb(float(label)) - scale * arb(float(output), float(radius))) ** 2
-        return above(abs(total).sqrt())
+        return above(total.abs_upper().sqrt())  # of the upper end: the ball may reach below 0
 
 
 def sum_between(values: Array, power: int = 1) -> tuple[float, float]:
@@ -82,12 +80,3 @@ def sum_between(values: Array, power: int = 1) -> tuple[float, float]:
     # fsum is correctly rounded; a power of doubles is off by less than `power` units
     slack = total * (2 * power + 2) * UNIT
     return total - slack, total + slack
-
-
-def product_above(factors: Sequence[arb]) -> float:
-    """Return a double above a product of balls."""
-    with ctx.workprec(128):
-        found = arb(1)
-        for factor in factors:
-            found *= factor
-        return ends(found)[1]

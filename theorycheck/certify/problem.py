@@ -17,7 +17,7 @@ from theorycheck.enclose import evaluator
 from theorycheck.model import Instance
 from theorycheck.spectrum import spectral_norm
 from theorycheck.symbolic.activations import Activation
-from theorycheck.symbolic.network import DIMENSION, INNER, OUTPUT_WEIGHT, Neuron
+from theorycheck.symbolic.network import DIMENSION, INNER, MEAN_FIELD, NODE_SCALE, OUTPUT_WEIGHT, Neuron
 
 Array = NDArray[np.float64]
 Progress = Callable[[float, str], None]
@@ -91,14 +91,23 @@ def of_instance(instance: Instance, *, history: Mapping[str, Any] | None = None)
     Raises
     ------
     BadInput
-        If it has several outputs or biases: nothing is certified for them yet.
+        If it has several outputs or biases, for which nothing is certified yet, or another time scale than the
+        theorems about its neuron: ``|r|^2/2`` at rate 1, or mean-field time, which is a rate of ``m/n``.
     """
     if instance.labels.ndim != 1 or (instance.biases is not None and np.any(instance.biases)):
         raise BadInput("certificates are for networks with one output and without biases")
-    layer = Layer(instance.m, instance.d, instance.signs, instance.scales, instance.weights)
     trained = instance.neuron.trained
-    both = (INNER in trained, OUTPUT_WEIGHT in trained)
-    rates = (instance.rates[0] if both[0] else 0.0, instance.rates[1] if both[1] else 0.0)
+    rates = (instance.rates[0] if INNER in trained else 0.0, instance.rates[1] if OUTPUT_WEIGHT in trained else 0.0)
+    if OUTPUT_WEIGHT not in trained:
+        unit = instance.m / instance.n if instance.neuron == MEAN_FIELD else 1.0
+        if rates[0] != unit:
+            raise BadInput(
+                f"the theorems about {instance.neuron.name} networks speak of the rate {unit:g}, not of {rates[0]:g}: scale time"
+            )
+        rates = (1.0, 0.0)
+    scaled = NODE_SCALE in instance.neuron.outer.free_symbols
+    scales = instance.scales if scaled else np.broadcast_to(np.float64(1.0), (instance.m,))
+    layer = Layer(instance.m, instance.d, instance.signs, scales, instance.weights)
     return Problem(
         instance.neuron, instance.activation, instance.inputs, instance.labels, layer,
         rates, instance.output_scale, history or {}, dict(instance.description), instance.notes,

@@ -8,16 +8,9 @@ order; it does not hold for algorithms of Strassen's kind, which no BLAS uses fo
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-from flint import arb, ctx
-from numpy.typing import NDArray
-
 from theorycheck.enclose import ends
-
-Array = NDArray[np.float64]
 
 UNIT = 2.0**-53
 #: covers what is lost by gradual underflow in one product
@@ -37,15 +30,6 @@ def gamma(operations: int) -> float:
     if operations * UNIT > 2.0**-24:
         raise ValueError(f"{operations} operations in a row are more than rounding bounds allow: use smaller sums")
     return operations * UNIT / (1 - operations * UNIT) * (1 + 4 * UNIT)
-
-
-def norm_above(centre: Array, radius: Array) -> float:
-    """Return a double at least the Euclidean norm of every vector within ``radius`` of ``centre``."""
-    if not (np.all(np.isfinite(centre)) and np.all(np.isfinite(radius))):
-        return math.inf
-    with ctx.workprec(128):
-        total = sum(((abs(arb(float(c))) + arb(float(r))) ** 2 for c, r in zip(centre, radius, strict=True)), arb(0))
-        return ends(total.sqrt())[1]
 
 
 def above(value: Any) -> float:

@@ -36,13 +36,20 @@ class Block:
     lengths: Array
 
 
-@np.errstate(all="ignore")  # what overflows is found out by `finite`
+def _lengths(weights: Array) -> Array:
+    """Return the norms of rows; where their squares would leave the doubles, the larger sum of sizes."""
+    found = np.sqrt(np.einsum("jk,jk->j", weights, weights))
+    safe = (found > 2.0**-480) & np.isfinite(found)
+    return np.asarray(np.where(safe, found, np.abs(weights).sum(axis=1)), float)
+
+
+@np.errstate(all="ignore")  # an overflow is found in the products
 def products(problem: Problem, progress: Progress, stage: str) -> Iterator[Block]:
     """Yield the products of inputs and weights, block by block, with the bound on their rounding."""
     upper = norms(problem)[1]
     loss = gamma(2 * problem.d + 4)
     for place, weights in problem.layer.blocks(problem.n):
-        lengths = np.sqrt(np.einsum("jk,jk->j", weights, weights)) * (1 + gamma(problem.d + 4)) + TINY
+        lengths = _lengths(weights) * (1 + gamma(problem.d + 4)) + TINY
         # |fl(w.x) - w.x| <= gamma_d sum |w_k||x_k| <= gamma_d |w||x| (Cauchy and Schwarz), and underflow
         error = np.multiply.outer(upper * loss, lengths) + problem.d * TINY
         found = problem.inputs @ weights.T
@@ -72,7 +79,7 @@ def reach(problem: Problem, inner: float) -> float:
     BadInput
         If it is not finite.
     """
-    longest = max(float(np.sqrt(np.einsum("jk,jk->j", w, w)).max()) for _, w in problem.layer.blocks(problem.n))
+    longest = max(float(_lengths(w).max()) for _, w in problem.layer.blocks(problem.n))
     found = 1.001 * inner * longest * float(norms(problem)[1].max()) + 1e-3
     if not np.isfinite(found):
         raise BadInput("the weights are not finite, or overflow: scale the inputs or the weights down")
@@ -125,7 +132,7 @@ def start(problem: Problem, factor: Array, mass: Array, progress: Progress, *, w
         else:
             total.add(*parts.at(block), here, weight, with_values)
         steps, longest = steps + 1, max(longest, len(block.lengths))
-    return total.close(gamma(longest + steps + 16))
+    return total.close(gamma(longest + steps + 16), problem.m)
 
 
 def _gates(block: Block) -> tuple[Array, Array, Array, Array]:
@@ -206,14 +213,15 @@ class _Totals:
             self.values_size += float(wide @ wide)
             self.values_error += float(off @ (2 * wide + off))
 
-    def close(self, loss: float) -> Sums:
+    def close(self, loss: float, neurons: int) -> Sums:
         """Return the sums with their radii; ``loss`` bounds the relative rounding of a sum over all neurons."""
         loss = 2 * loss + 16 * UNIT
+        lost = 8 * neurons * TINY  # by gradual underflow, whatever the size
         return Sums(
             self.output,
-            (self.output_error + loss * self.output_size) * OUTWARD,
+            (self.output_error + loss * self.output_size) * OUTWARD + lost,
             (self.slopes + self.slopes.T) / 2,
-            (self.slopes_error + loss * self.slopes_size) * OUTWARD,
+            (self.slopes_error + loss * self.slopes_size) * OUTWARD + lost,
             (self.values + self.values.T) / 2,
-            (self.values_error + loss * self.values_size) * OUTWARD,
+            (self.values_error + loss * self.values_size) * OUTWARD + lost,
         )
