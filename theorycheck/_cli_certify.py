@@ -28,7 +28,7 @@ OWN = {
     "out": (str, "", "Write the certificate to this file, and large arrays to an .npz file beside it.", None),
     "find_width": (bool, False, "Look for the least width that is certified, over fresh draws of the weights.", "no"),
     "draws": (int, 20, "With --find-width: draws at the width that was found.", "20"),
-    "limit": (int, 4_000_000, "With --find-width: the largest width to try.", "4000000"),
+    "limit": (int, 1_000_000, "With --find-width: the largest width to try.", "1000000"),
 }
 
 
@@ -148,6 +148,7 @@ def _width_json(recipe: Recipe, found: Width) -> dict[str, Any]:
         "theorem": recipe.label, "m": found.m, "passed": found.passed, "draws": found.draws,
         "interval": [found.low, found.high], "setting": dict(found.setting),
         "tried": [{"m": m, "enough": enough} for m, enough in found.tried],
+        "settings": [{"setting": dict(each), "m": least, "limit": most} for each, least, most in found.settings],
     }  # fmt: skip
 
 

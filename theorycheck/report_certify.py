@@ -77,6 +77,10 @@ def width_lines(recipe: Recipe, found: Width, limit: int) -> Iterator[Renderable
         table.add_row(str(m), "yes" if enough else "no")
     yield table
     setting = "".join(f", {name} = {value}" for name, value in found.setting.items())
+    if len(found.settings) > 1:
+        for each, least, most in found.settings:
+            width = f"m = {least}" if least else f"more than {most}"
+            yield f"{', '.join(f'{name} = {value}' for name, value in each.items())}: {width}"
     if found.m is None:
         yield f"no width up to {limit} was enough: raise --limit, or take labels nearer to the initial output"
         return

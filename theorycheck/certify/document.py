@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 FORMAT = "theorycheck certificate 1"
 #: arrays up to this many numbers stand in the JSON text itself
 INLINE = 1024
+#: uneven node scales are stored up to this many, rather than the law that gives them
+STORED = 2**21
 
 
 def document(attempt: Attempt, beside: str) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -84,7 +86,7 @@ def _data(problem: Problem, beside: str, arrays: dict[str, Array]) -> dict[str, 
     }
     for name in ("weights", "signs", "scales"):
         shape = [problem.m, problem.d] if name == "weights" else [problem.m]
-        law = layer.laws.get(name) or _constant(name, layer.scales)
+        law = _law(problem, name)
         if law is not None:
             found[name] = {"shape": shape, "sha256": layer.hashes[name], "drawn": _plain(law)}
         else:
@@ -92,10 +94,13 @@ def _data(problem: Problem, beside: str, arrays: dict[str, Array]) -> dict[str, 
     return found
 
 
-def _constant(name: str, scales: Array) -> dict[str, Any] | None:
+def _law(problem: Problem, name: str) -> Mapping[str, Any] | None:
+    """Return how others can draw an array again, where that is shorter than the array."""
+    scales = problem.layer.scales
     if name == "scales" and np.all(scales == scales[0]):
         return {"law": "constant", "value": float(scales[0])}
-    return None
+    # powers and sums of doubles may differ in the last bit from one machine to the next: written down while they are few
+    return None if name == "scales" and problem.m <= STORED else problem.layer.laws.get(name)
 
 
 def _array(name: str, array: Array, digest: str, beside: str, arrays: dict[str, Array]) -> dict[str, Any]:
