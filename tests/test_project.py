@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import theorycheck
+from theorycheck.cli import main
 from theorycheck.report_list import card_table_markdown
 from theorycheck.theorems import cards, papers
 
@@ -30,13 +31,28 @@ def test_the_readme_carries_the_table_of_cards():
 SESSIONS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize(("session", "said"), list(zip(SESSIONS, ["confirmed", "e-"], strict=True)))
+@pytest.mark.parametrize(("session", "said"), list(zip(SESSIONS, ["confirmed", "e-", "at least"], strict=True)))
 def test_the_sessions_of_the_readme_run(tmp_path, session, said):
     script = tmp_path / "session.py"
     script.write_text(session, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
+
+
+CERTIFIED = re.findall(r"^theorycheck (certify [^#\n]*|recheck [^#\n]*)", README, flags=re.MULTILINE)
+
+
+def test_the_certificates_of_the_readme_are_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert len(CERTIFIED) == 5
+    for line in CERTIFIED:
+        assert (
+            main(line.replace("--m 2000000", "--m 200000").replace("--residual 0.05", "--residual 0.01").split()) == 0
+        )
+    assert "valid: caron2023.r0" in capsys.readouterr().out
 
 
 def test_ci_runs_the_test_command_of_the_readme():
