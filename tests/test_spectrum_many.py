@@ -43,7 +43,10 @@ def inertia(matrix: arb_mat, shift: arb) -> int:
         if sign == 0:
             break
         side, rest = arb_mat([row[BLOCK:] for row in rows[:BLOCK]]), arb_mat([row[BLOCK:] for row in rows[BLOCK:]])
-        rows = (rest - side.transpose() * arb_mat(corner).solve(side)).tolist()
+        try:
+            rows = (rest - side.transpose() * arb_mat(corner).solve(side)).tolist()
+        except ZeroDivisionError:  # definite, but too nearly singular for this solver at these bits
+            break
     return eliminated(rows)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from theorycheck.certify.methods import method
 from theorycheck.certify.recipe import Attempt, Recipe
 from theorycheck.certify.width import Width
 from theorycheck.evidence import Judgement
@@ -42,10 +43,13 @@ def attempt_lines(attempt: Attempt, files: Sequence[str], seconds: float) -> Ite
 
 def _evidence(attempt: Attempt) -> Table:
     table = Table(box=SIMPLE_HEAD, title="evidence", title_justify="left", title_style="bold")
-    for name in ("number", "value"):
-        table.add_column(name)
-    for name, value in {**attempt.found.choices, **attempt.found.evidence}.items():
-        table.add_row(name, _short(value))
+    table.add_column("number")
+    table.add_column("value", overflow="fold")
+    table.add_column("how it is known", overflow="fold")
+    for name, value in attempt.found.choices.items():
+        table.add_row(name, _short(value), "chosen")
+    for name, value in attempt.found.evidence.items():
+        table.add_row(name, _short(value), method(attempt.recipe.label, name))
     return table
 
 

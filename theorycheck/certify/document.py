@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from theorycheck import __version__
 from theorycheck.certify.layer import sha256
+from theorycheck.certify.methods import method
 from theorycheck.certify.problem import Problem
 from theorycheck.certify.recipe import Attempt
 from theorycheck.symbolic.network import INNER, OUTPUT_WEIGHT
@@ -43,7 +44,8 @@ def document(attempt: Attempt, beside: str) -> tuple[dict[str, Any], dict[str, A
     problem = attempt.problem
     both = OUTPUT_WEIGHT in problem.neuron.trained and INNER in problem.neuron.trained
     arrays: dict[str, Array] = {}
-    made = {"flags": {}, "notes": list(problem.notes), **_plain(problem.made)}
+    how = {name: method(attempt.recipe.label, name) for name in attempt.found.evidence}
+    made = {"flags": {}, "notes": list(problem.notes), **_plain(problem.made), "methods": how}
     return {
         "format": FORMAT,
         "program": f"theorycheck {__version__}",
