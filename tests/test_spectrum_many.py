@@ -19,7 +19,7 @@ from theorycheck import spectrum, spectrum_balls, spectrum_cholesky
 from theorycheck.evidence import Certificate
 from theorycheck.spectrum import largest_eigenvalue, least_eigenvalue, least_singular_value, spectral_norm
 
-COUNT = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 260
+COUNT = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 208
 CHUNKS = 8
 BLOCK = 10
 KINDS = (

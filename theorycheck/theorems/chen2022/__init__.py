@@ -2,6 +2,7 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.chen2022.certificates import CERTIFICATES
+from theorycheck.theorems.chen2022.steep import A, B
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -15,7 +16,7 @@ PAPER = Paper(
         PaperClaim(
             "shallow",
             "wide shallow networks in the mean-field scaling, general activations, d >= n: under gradient flow the loss decays linearly to 0",
-            (),
+            tuple(card.label for card in (A, B)),
         ),
         PaperClaim(
             "partially trained",
@@ -30,4 +31,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = ()
+THEOREMS: tuple[Theorem, ...] = (A, B)

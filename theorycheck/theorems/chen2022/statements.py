@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from theorycheck.certify.recipe import Conclusion
+from theorycheck.certify.recipe import Conclusion, Tests
 from theorycheck.statement import Bound
 
 n = sp.Symbol("n", positive=True)
@@ -32,7 +32,7 @@ _POSITIVE = tuple(
 
 #: how far a preactivation moves while the rate holds (3.5)
 WINDOW_A = c_high * slope * g * zeta_0 / _HELD
-TESTS_A = (*_POSITIVE, ("test", Bound(c_high * slope * g * zeta_0, _HELD * eta, strict=True)))
+TESTS_A: Tests = (*_POSITIVE, ("test", Bound(c_high * slope * g * zeta_0, _HELD * eta, strict=True)))
 CONCLUSIONS_A = (
     Conclusion("rate", RATE_SAYS, "at least", _RATE * _HELD),
     Conclusion(
@@ -45,7 +45,7 @@ CONCLUSIONS_A = (
 
 #: int_0^D sqrt(p - G_max x^2/eta^2) dx with D = split eta sqrt(p/G_max)
 _BUDGET = eta * share / (2 * sp.sqrt(G_max)) * (split * sp.sqrt(1 - split**2) + sp.asin(split))
-TESTS_B = (
+TESTS_B: Tests = (
     *_POSITIVE,
     ("G_max positive", Bound(sp.S.Zero, G_max, strict=True)),
     ("split in (0, 1)", Bound(sp.S.Zero, split * (1 - split), strict=True)),
@@ -59,7 +59,7 @@ CONCLUSIONS_B = (
     ),
 )  # fmt: skip
 
-TESTS_C = (
+TESTS_C: Tests = (
     ("lambda_min positive", Bound(sp.S.Zero, lam, strict=True)),
     ("Q positive", Bound(sp.S.Zero, last, strict=True)),
     ("test", Bound(slope * g * zeta_0 / lam, area, strict=True)),
