@@ -3,6 +3,7 @@
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.chen2022.certificates import CERTIFICATES
 from theorycheck.theorems.chen2022.steep import A, B
+from theorycheck.theorems.chen2022.window import C
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -16,7 +17,7 @@ PAPER = Paper(
         PaperClaim(
             "shallow",
             "wide shallow networks in the mean-field scaling, general activations, d >= n: under gradient flow the loss decays linearly to 0",
-            tuple(card.label for card in (A, B)),
+            tuple(card.label for card in (A, B, C)),
         ),
         PaperClaim(
             "partially trained",
@@ -31,4 +32,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (A, B)
+THEOREMS: tuple[Theorem, ...] = (A, B, C)

@@ -134,7 +134,7 @@ def search_c(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found:
     best = None
     for _ in range(3):  # first to find how far, then finely up to there, twice
         floors = window_floors(problem, grid, progress)
-        reached = np.flatnonzero(_areas(grid, floors) > budget)
+        reached = np.flatnonzero(areas(grid, floors) > budget)
         if not len(reached):
             break
         best = (grid[: reached[0] + 1], floors[: reached[0] + 1])
@@ -143,7 +143,7 @@ def search_c(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found:
 
 
 def _window(values: Values, grid: Array, floors: Array) -> Found:
-    area = float(_areas(grid, floors)[-1])
+    area = float(areas(grid, floors)[-1])
     values = values | {t.area: area, t.last: float(floors[-1]), t.window: float(grid[-1])}
     names = {"lam": t.lam, "g": t.g, "zeta_0": t.zeta_0, "slope": t.slope}
     return Found({"rho": grid.tolist()}, {**named(values, names), "Q": floors.tolist()}, values)
@@ -155,7 +155,7 @@ def _spread(problem: Problem) -> float:
     return float(np.sqrt(np.mean((inner_of(problem) * (problem.inputs @ weights.T)) ** 2)))
 
 
-def _areas(grid: Array, floors: Array) -> Array:
+def areas(grid: Array, floors: Array) -> Array:
     """Return lower bounds of ``int_0^rho_k Q``: Q falls, so each step counts with its right end."""
     with ctx.workprec(128):
         total, before, found = arb(0), arb(0), []
