@@ -8,6 +8,7 @@ import numpy as np
 
 from theorycheck.certify import Attempt, certify
 from theorycheck.certify.checkpoint import instance_of
+from theorycheck.certify.layer import Layer
 from theorycheck.certify.problem import Problem
 from theorycheck.theorems import recipe
 
@@ -39,7 +40,25 @@ def problem(kind: int, seed: int) -> tuple[str, str, Problem]:
         flags["activation"] = ("relu", *SMOOTH)[seed % 8]
     elif label in ("caron2023.r0_smooth", "razborov2022.r0"):
         flags["activation"] = SMOOTH[seed % 7]
-    return label, dynamics, recipe(label).example(**flags)
+    return label, dynamics, odd(recipe(label).example(**flags), rng)
+
+
+def odd(found: Problem, rng: np.random.Generator) -> Problem:
+    """Make one in two networks unlike any that is drawn: node scales that do not sum to 1, twins, dead neurons, uneven rows."""
+    if rng.random() < 0.5:
+        return found
+    layer, m = found.layer, found.m
+    assert layer.weights is not None
+    weights, signs, scales = layer.weights.copy(), np.array(layer.signs), np.array(layer.scales)
+    weights[m // 2] = 0.0  # at its kink for every sample
+    weights[1] = weights[0]
+    if found.neuron.name == "asymmetric":
+        scales *= rng.choice([0.2, 3.0])
+    else:
+        signs[m // 3 :: 7] *= rng.choice([0.5, 2.0]) if found.neuron.name == "mean_field" else 0.0
+    inputs = found.inputs * rng.uniform(0.5, 1.0, (found.n, 1))
+    moved = replace(found, layer=Layer(m, found.d, signs, scales, weights), inputs=inputs)
+    return replace(moved, labels=moved.labels - instance_of(moved).start[0])
 
 
 def direction(found: Problem, seed: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def quiet(fraction: float, stage: str) -> None:
 
 def made(inputs: Array, labels: Array, weights: Array, signs: Array, neuron=TWO_LAYER, name: str = "relu") -> Problem:
     layer = Layer(len(weights), inputs.shape[1], signs, np.ones(len(weights)), weights)
-    return Problem(neuron, activation(name), inputs, labels, layer, (1.0, 1.0))
+    return Problem(neuron, activation(name), inputs, labels, layer, (1.0, 1.0 if neuron == TWO_LAYER else 0.0))
 
 
 # --- elementwise ---------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def outside(problem: Problem, name: str) -> int:
 def network(seed: int, name: str) -> Problem:
     rng = np.random.default_rng(seed)
     n, d, m = int(rng.integers(1, 5)), int(rng.integers(1, 5)), int(rng.integers(1, 60))
-    scale = 1.0 if name != "relu" or seed % 3 else 10.0 ** rng.integers(-250, 120)
+    scale = 1.0 if name != "relu" or seed % 3 else 10.0 ** rng.integers(-250, 29)
     weights = rng.standard_normal((m, d)) * scale
     if seed % 4 == 0:
         weights[0] = 0.0  # every gate of this neuron is at its kink

@@ -10,7 +10,7 @@ from flint import arb, ctx
 from numpy.typing import NDArray
 
 from theorycheck.certify.problem import Problem, norms
-from theorycheck.certify.rounding import OUTWARD, UNIT, above, gamma
+from theorycheck.certify.rounding import OUTWARD, TINY, UNIT, above, gamma
 from theorycheck.certify.sums import Sums
 from theorycheck.spectrum import largest_eigenvalue, least_eigenvalue
 
@@ -41,7 +41,7 @@ class Enclosed:
         """Return the matrix times a positive factor that is known to a relative error of 4 units."""
         size = float(np.max(np.abs(self.matrix), initial=0.0))
         with np.errstate(all="ignore"):
-            return Enclosed(factor * self.matrix, (factor * self.radius + 8 * UNIT * factor * size) * OUTWARD)
+            return Enclosed(factor * self.matrix, (factor * self.radius + 8 * UNIT * factor * size) * OUTWARD + TINY)
 
     def plus(self, other: Enclosed) -> Enclosed:
         """Return the sum of two enclosed matrices."""
@@ -59,7 +59,7 @@ def with_inputs(problem: Problem, matrix: Array, radius: float, *, absolute: boo
     largest = float(norms(problem)[1].max()) ** 2 * (1 + 4 * UNIT)
     size = float(np.max(np.abs(matrix), initial=0.0))
     loss = largest * (radius + gamma(problem.d + 16) * (size + radius)) * OUTWARD
-    return Enclosed(product * matrix, loss + 2.0**-1000)
+    return Enclosed(product * matrix, loss + (problem.d + 1) * TINY * (1 + size + radius))
 
 
 def residual_norm(problem: Problem, sums: Sums, scale: arb) -> float:
@@ -74,9 +74,9 @@ def residual_norm(problem: Problem, sums: Sums, scale: arb) -> float:
 
 
 def sum_between(values: Array, power: int = 1) -> tuple[float, float]:
-    """Return doubles below and above ``sum_j values_j^power`` of nonnegative doubles."""
+    """Return doubles below and above ``sum_j values_j^power`` of nonnegative doubles, at most 2^100 each."""
     with np.errstate(all="ignore"):
         total = math.fsum(values**power) if power != 1 else math.fsum(values)
-    # fsum is correctly rounded; a power of doubles is off by less than `power` units
-    slack = total * (2 * power + 2) * UNIT
+    # fsum is correctly rounded; a power of doubles is off by less than `power` units, or by what underflows
+    slack = total * (2 * power + 2) * UNIT + len(values) * TINY
     return total - slack, total + slack

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 #: doubles of weights or of pre-activations in one block
 BLOCK = 2**20
+#: between these sizes (or 0) no product or power that a certificate takes leaves the range of normal doubles
+LEAST, LARGEST = 2.0**-100, 2.0**100
 #: drawn weights are kept in memory up to this many doubles
 HELD = 2**26
 
@@ -50,6 +52,18 @@ class Layer:
     weights: Array | None = None
     laws: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        shapes = {"signs": (self.m,), "scales": (self.m,), "weights": (self.m, self.d)}
+        for name, shape in shapes.items():
+            if getattr(self, name) is None:
+                continue
+            array = np.asarray(getattr(self, name), dtype=float)
+            if array.shape != shape or not np.all(np.isfinite(array)):
+                raise BadInput(f"{name} must be finite and of shape {shape}, not {array.shape}")
+            object.__setattr__(self, name, array)
+        within("output weights", self.signs)
+        within("node scales", self.scales, least=LEAST**2)
+
     def blocks(self, samples: int) -> Iterator[tuple[slice, Array]]:
         """Yield ``(place, weights)`` for consecutive blocks of neurons, fit for that many samples."""
         rows = max(2, BLOCK // max(self.d, samples) // 2 * 2)
@@ -68,6 +82,22 @@ class Layer:
             digest.update(np.ascontiguousarray(weights, "<f8").data)
         rest = {name: sha256(getattr(self, name)) for name in ("signs", "scales")}
         return {"weights": digest.hexdigest(), **rest}
+
+
+def within(name: str, values: Array, *, least: float = LEAST) -> None:
+    """Refuse sizes at which rounding bounds would have to count subnormal numbers.
+
+    Raises
+    ------
+    BadInput
+        If a nonzero entry lies outside ``[least, 2^100]``.
+    """
+    sizes = np.abs(values[values != 0])
+    if sizes.size and not (sizes.min() >= least and sizes.max() <= LARGEST):
+        raise BadInput(
+            f"{name} are as small as {sizes.min():.3g} or as large as {sizes.max():.3g}: certificates need sizes between "
+            f"{least:.3g} and {LARGEST:.3g}, so scale the data or the network"
+        )
 
 
 def sha256(array: Array) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 from numpy.typing import NDArray
 
-from theorycheck.certify.layer import Layer
+from theorycheck.certify.layer import LEAST, Layer, within
 from theorycheck.certify.rounding import above, below
 from theorycheck.data import BadInput
 from theorycheck.enclose import evaluator
@@ -57,13 +57,29 @@ class Problem:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        n, d = self.inputs.shape
-        if self.labels.shape != (n,) or self.layer.d != d:
+        for name in ("inputs", "labels"):
+            array = np.ascontiguousarray(getattr(self, name), dtype=float)  # bounds on rounding are those of doubles
+            if not np.all(np.isfinite(array)):
+                raise BadInput(f"{name} hold NaN or infinite entries: remove those rows or mend the file")
+            object.__setattr__(self, name, array)
+        if self.inputs.ndim != 2 or self.labels.shape != self.inputs.shape[:1] or self.layer.d != self.inputs.shape[1]:
             raise BadInput(
-                f"labels {self.labels.shape} and weights of dimension {self.layer.d} do not fit inputs ({n}, {d})"
+                f"labels {self.labels.shape} and weights of dimension {self.layer.d} do not fit inputs {self.inputs.shape}"
             )
-        if not (np.all(np.isfinite(self.inputs)) and np.all(np.isfinite(self.labels))):
-            raise BadInput("inputs or labels hold NaN or infinite entries: remove those rows or mend the file")
+        within("the largest entries of the inputs", np.abs(self.inputs).max(axis=1, initial=0.0))
+        within("labels", self.labels, least=0.0)
+        within("the output scale", np.array([self.output_scale]))
+        within("rates", np.array(self.rates), least=LEAST**2)
+        if not self.output_scale > 0 or min(self.rates) < 0:
+            raise BadInput(
+                f"the output scale must be positive and rates at least 0, not {self.output_scale} and {self.rates}"
+            )
+        if OUTPUT_WEIGHT not in self.neuron.trained and (self.rates != (1.0, 0.0) or self.output_scale != 1.0):
+            raise BadInput(
+                f"theorems about {self.neuron.name} networks speak of rates (1, 0) and output scale 1: scale time and weights"
+            )
+        if NODE_SCALE not in self.neuron.outer.free_symbols and np.any(self.layer.scales != 1.0):
+            raise BadInput(f"{self.neuron.name} networks have no node scales: leave them 1")
 
     @property
     def n(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from flint import ctx
 from numpy.typing import NDArray
 
+from theorycheck.certify.layer import LARGEST
 from theorycheck.certify.pieces import Pieces, evaluate, pieces
 from theorycheck.certify.problem import Problem, Progress, norms
 from theorycheck.certify.rounding import OUTWARD, TINY, UNIT, gamma
@@ -50,6 +51,8 @@ def products(problem: Problem, progress: Progress, stage: str) -> Iterator[Block
     loss = gamma(2 * problem.d + 4)
     for place, weights in problem.layer.blocks(problem.n):
         lengths = _lengths(weights) * (1 + gamma(problem.d + 4)) + TINY
+        if not lengths.max(initial=0.0) <= LARGEST:
+            raise BadInput(f"weights are as large as {lengths.max():.3g}, or not finite: scale the network down")
         # |fl(w.x) - w.x| <= gamma_d sum |w_k||x_k| <= gamma_d |w||x| (Cauchy and Schwarz), and underflow
         error = np.multiply.outer(upper * loss, lengths) + problem.d * TINY
         found = problem.inputs @ weights.T

@@ -56,7 +56,16 @@ def _seed_problem(name: str, law: dict[str, Any], data: dict[str, Any], m: int) 
         same = base.get("law") == "gaussian"
         if not (same and base.get("seed") == law["seed"] and base.get("mirrored") is law["mirrored"]):
             return "signs can be drawn only after gaussian weights of the same seed and mirrored"
+        if not _is_layer(weights, data.get("inputs"), m):
+            return "signs can be drawn only after weights whose shape is that of the model"
     return ""
+
+
+def _is_layer(weights: Any, inputs: Any, m: int) -> bool:
+    """Whether the weights to be drawn and thrown away are as many as the model has."""
+    shapes = [part.get("shape") if isinstance(part, dict) else None for part in (weights, inputs)]
+    proper = all(isinstance(x, list) and len(x) == 2 and all(type(k) is int for k in x) for x in shapes)
+    return proper and shapes[0][0] == m and shapes[0][1] == shapes[1][1] and 1 <= shapes[0][1] <= 10**5
 
 
 def chunks(law: dict[str, Any], shape: tuple[int, ...], data: dict[str, Any], rows: int) -> Iterator[Array]:

@@ -83,7 +83,9 @@ def _histograms(problem: Problem, floors: list[float], size: Array, progress: Pr
     rows = np.arange(problem.n)[:, None] * bins
     for block in products(problem, progress, "preactivations"):
         h, spread = preactivations(block, inner)
-        first, final = np.floor((h - spread + far) * BINS), np.floor((h + spread + far) * BINS)
+        # the sums themselves are rounded, by far less than a millionth of a bin
+        first = np.floor((h - spread + far) * BINS - 2.0**-20)
+        final = np.floor((h + spread + far) * BINS + 2.0**-20)
         # a preactivation that rounding may put on either side of an edge is not counted
         sure = (first == final) & (first >= 0) & (final < bins)
         places = np.where(sure, first, 0).astype(np.int64) + rows
