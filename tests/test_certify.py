@@ -171,7 +171,7 @@ def test_what_is_written_is_read_back_whole(tmp_path: Path):
     assert moved.history["checkpoint"]["time"] == 3.0
     later = certify(found.recipe, moved)
     path, arrays = save(later, tmp_path / "moved.json")
-    assert arrays.name == "moved.npz"
+    assert arrays.name == "moved.arrays.npz"
     assert recheck(path).valid
     assert "not proved" in json.loads(path.read_text())["history"]["checkpoint"]["simulated"]
     with np.load(arrays) as stored:
@@ -278,7 +278,7 @@ def test_find_width_brackets_the_width():
 
 def test_find_width_chooses_the_setting():
     found = find_width(recipe("razborov2022.r1"), {"n": 3, "d": 6}, draws=3, limit=6000)
-    assert found.setting["scheme"] in ("lecun", "he", "last")  # equal rates in normal form need far more
+    assert found.setting["scheme"] in ("lecun", "he")  # equal rates in normal form need far more
     assert found.m is not None
 
 
@@ -314,6 +314,16 @@ def test_certify_and_recheck_on_the_command_line(tmp_path: Path, capsys: pytest.
         (["certify", "caron2023.r0", "--wiidth", "3"], "there is no flag"),
         (["certify", "caron2023.r0", "--out", "no/such/folder/c.json"], "cannot be written"),
         (["certify", "caron2023.r0", "--find-width", "--draws", "0"], "at least 1"),
+        (["certify", "caron2023.r0", "--find-width", "--out", "c.json"], "leave out --out"),
+        (["certify", "caron2023.r0", "--draws", "3"], "belongs to --find-width"),
+        (["certify", "caron2023.r0", "--out", "c.npz"], "is a JSON file"),
+        (["certify", "caron2023.r0", "--out", "c.json", "--json", "c.json"], "name another file"),
+        (["certify", "caron2023.r0", "--m", "1000000000000"], "lower m"),
+        (["certify", "caron2023.r0", "--draw", "-1"], "at least 0"),
+        (["certify", "caron2023.r0", "--residual", "-1"], "at least 0"),
+        (["certify", "chen2022.c", "--activation", "tahn"], "did you mean tanh"),
+        (["certify", "chen2022.c", "--activation", "1/z"], "not a finite real function"),
+        (["certify", "chen2022.c", "--activation", "z*tanh(z)", "--out", "c.json"], "not written"),
         (["recheck", "no-such-file.json"], "no file"),
     ],
 )
@@ -361,3 +371,29 @@ def test_a_shape_that_is_none_is_a_failed_line(tmp_path: Path, shape: object):
     assert valid(tmp_path, content)
     content["data"]["weights"]["shape"] = shape
     assert not valid(tmp_path, content)
+
+
+def test_nothing_that_is_no_certificate_is_replaced(tmp_path: Path):
+    found = attempt("caron2023.r0", n=1, d=1, m=512, residual=0.1)
+    for name in ("c.json", "c.arrays.npz"):
+        (tmp_path / name).write_text("mine", encoding="utf-8")
+        with pytest.raises(BadInput, match="not replaced"):
+            save(found, tmp_path / "c.json")
+        assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+        (tmp_path / name).unlink()
+    assert save(found, tmp_path / "c.json") == save(found, tmp_path / "c.json")  # its own kind it does replace
+
+
+def test_no_width_helps_where_the_inputs_are_dependent(capsys: pytest.CaptureFixture[str]):
+    assert main(["certify", "chen2022.c", "--n", "4", "--d", "2", "--m", "64"]) == 1
+    assert "n = 4 > d = 2" in capsys.readouterr().out
+
+
+def test_a_recheck_tells_what_it_does_not_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    start = recipe("chen2022.c").example(n=3, d=6, m=64, data="orthogonal", label=0.01)
+    path = save(certify(recipe("chen2022.c"), at_checkpoint(start, 1.0)), tmp_path / "k.json")[0]
+    assert main(["recheck", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "not proved" in shown
+    assert "not checked" in shown
+    assert "Q at" in shown

@@ -1,16 +1,17 @@
-"""The work behind ``theorycheck certify`` and ``theorycheck recheck``."""
+"""The work behind ``theorycheck certify``."""
 
 from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from theorycheck._cli_flags import JSON, UsageError, keyword, nearest, one_line
+from theorycheck._cli_recheck import bar
 
 if TYPE_CHECKING:
     from theorycheck.certify.recipe import Attempt, Recipe
@@ -66,24 +67,44 @@ def chosen(label: str | None) -> Recipe:
 
 def run(recipe: Recipe, given: dict[str, Any], json: str | None) -> int:
     """Certify one network, or look for the least width; print what was found and write the files."""
-    from theorycheck._cli_output import json_writer, writable
-    from theorycheck.data import BadInput
+    from theorycheck._cli_output import json_writer
 
+    asked = {name for name in OWN if name in given}
     own = {name: given.pop(name, OWN[name][1]) for name in OWN}
     write = json_writer(json)
-    if own["out"]:
-        writable(own["out"], "--out")
     dynamics = own["dynamics"] or None
     if dynamics is not None and dynamics not in recipe.dynamics:
         raise UsageError(
             f"{recipe.label} speaks of {' and '.join(recipe.dynamics)}: --dynamics {dynamics!r} is neither"
         )
     try:
-        if own["find_width"]:
-            return _width(recipe, given, own, dynamics, write, json)
-        return _one(recipe, given, own, dynamics, write, json)
-    except BadInput as problem:
+        _fits(own, asked, given, json)
+        return (_width if own["find_width"] else _one)(recipe, given, own, dynamics, write, json)
+    except (ValueError, OSError, OverflowError, MemoryError) as problem:
         raise UsageError(f"{recipe.label}: {one_line(problem)}") from None
+
+
+def _fits(own: Mapping[str, Any], asked: set[str], given: Mapping[str, Any], json: str | None) -> None:
+    """Refuse flags that do not go together, and files that would be lost."""
+    from theorycheck._cli_output import writable
+    from theorycheck.certify.document import files
+
+    if own["find_width"] and (clash := asked & {"out", "checkpoint"}):
+        raise UsageError(
+            f"--find-width looks at many networks: leave out --{clash.pop()}, and certify the width it finds"
+        )
+    if not own["find_width"] and (clash := asked & {"draws", "limit"}):
+        raise UsageError(f"--{clash.pop()} belongs to --find-width: give both")
+    if "out" in asked:
+        writable(own["out"], "--out")
+        files(own["out"])
+    same = [
+        name
+        for name in (own["out"], given.get("data"))
+        if json not in (None, "-") and name and Path(name) == Path(str(json))
+    ]
+    if same:
+        raise UsageError(f"--json {json!r} would replace {same[0]!r}: name another file")
 
 
 Write = Callable[[dict[str, Any]], None]
@@ -94,7 +115,7 @@ def _one(
 ) -> int:
     from theorycheck._cli_output import say
     from theorycheck.certify.checkpoint import at_checkpoint
-    from theorycheck.certify.document import document, save
+    from theorycheck.certify.document import document, rechecked, save
     from theorycheck.certify.recipe import certify
     from theorycheck.report_certify import attempt_lines
 
@@ -102,6 +123,8 @@ def _one(
     with bar() as progress:
         progress(0.0, "drawing the network")
         problem = recipe.example(**given)
+        if own["out"]:
+            rechecked(problem)
         if own["checkpoint"]:
             problem = at_checkpoint(
                 problem, own["checkpoint"], dynamics=dynamics or recipe.dynamics[0],
@@ -150,40 +173,6 @@ def _width_json(recipe: Recipe, found: Width) -> dict[str, Any]:
         "tried": [{"m": m, "enough": enough} for m, enough in found.tried],
         "settings": [{"setting": dict(each), "m": least, "limit": most} for each, least, most in found.settings],
     }  # fmt: skip
-
-
-def recheck(path: str, json: str | None) -> int:
-    """Recheck a certificate file; print every line, and whether it is valid."""
-    from theorycheck._cli_output import json_writer, say
-    from theorycheck.recheck import BadCertificate
-    from theorycheck.recheck import recheck as again
-    from theorycheck.report_certify import recheck_lines
-
-    write = json_writer(json)
-    started = time.perf_counter()
-    try:
-        with bar() as progress:
-            found = again(path, progress=lambda fraction: progress(fraction, "rechecking"))
-    except BadCertificate as problem:
-        raise UsageError(one_line(problem)) from None
-    if json != "-":
-        say(recheck_lines(found, time.perf_counter() - started))
-    lines = [{"name": line.name, "ok": line.ok, "says": line.says} for line in found.lines]
-    write({"theorem": found.theorem, "valid": found.valid, "lines": lines})
-    return 0 if found.valid else 1
-
-
-@contextmanager
-def bar() -> Iterator[Callable[[float, str], None]]:
-    """Yield ``progress(fraction, stage)``; nothing is shown unless standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as shown:
-        task = shown.add_task("", total=1.0)
-        yield lambda fraction, stage: shown.update(task, completed=fraction, description=stage)
 
 
 def listing(recipes: Sequence[Recipe]) -> str:

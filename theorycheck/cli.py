@@ -110,7 +110,7 @@ def recheck(file: str, /, *, json: JsonFile = None) -> int:
     file
         The JSON file that certify --out has written; its .npz file stands beside it.
     """
-    from theorycheck._cli_certify import recheck as again
+    from theorycheck._cli_recheck import recheck as again
 
     return again(file, json)
 

@@ -1,4 +1,4 @@
-"""Certificates, widths and rechecks as tables and sentences for the terminal."""
+"""Certificates and widths as tables and sentences for the terminal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from theorycheck.certify.methods import method
+from theorycheck.certify.methods import AT_LEAST, meaning, method
 from theorycheck.certify.recipe import Attempt, Recipe
 from theorycheck.certify.width import Width
 from theorycheck.evidence import Judgement
-from theorycheck.recheck import Rechecked
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+#: the loss and the unit of time, by neuron
+LOSS = {
+    "asymmetric": "loss |y - f|^2/2, first layer trained at rate 1",
+    "mean_field": "loss |f - y|^2/(2n), first layer trained in mean-field time: w_j' = -m dL/dw_j",
+    "two_layer": "loss |f - y|^2/2, W trained at rate {0:.6g} and a at rate {1:.6g}; t counts in these rates",
+}
 
 
 def attempt_lines(attempt: Attempt, files: Sequence[str], seconds: float) -> Iterator[RenderableType]:
@@ -24,6 +31,7 @@ def attempt_lines(attempt: Attempt, files: Sequence[str], seconds: float) -> Ite
     problem = attempt.problem
     yield f"{attempt.recipe.label}: {attempt.recipe.title}"
     yield f"n = {problem.n}, d = {problem.d}, m = {problem.m}, {problem.activation.name}, gradient {attempt.dynamics}"
+    yield LOSS[problem.neuron.name].format(*problem.rates)
     yield from (f"note: {note}" for note in problem.notes)
     if "checkpoint" in problem.history:
         about = problem.history["checkpoint"]
@@ -33,7 +41,7 @@ def attempt_lines(attempt: Attempt, files: Sequence[str], seconds: float) -> Ite
     yield _evidence(attempt)
     if not attempt.holds:
         yield from (_missed(test) for test in attempt.missed)
-        yield f"NOT certified in {seconds:.1f} s: nothing is claimed. Wider, or labels nearer to the initial output, may help; --find-width searches."
+        yield f"NOT certified in {seconds:.1f} s: nothing is claimed. {_hint(attempt)}"
         return
     for one in attempt.conclusions:
         yield f"proved {one.side} {one.value:.10g}: {one.says}"
@@ -41,15 +49,40 @@ def attempt_lines(attempt: Attempt, files: Sequence[str], seconds: float) -> Ite
     yield f"certified in {seconds:.1f} s{written}"
 
 
+def _hint(attempt: Attempt) -> str:
+    """Return what may help, or that no width does."""
+    values = {**attempt.found.evidence}
+    least = min((values[name] for name in ("lam", "kappa_hat", "alpha_squared") if name in values), default=1.0)
+    if not least > 1e-12:
+        about = attempt.problem
+        why = (
+            f"n = {about.n} > d = {about.d}"
+            if "lam" in values and about.n > about.d
+            else "inputs that are linearly dependent"
+        )
+        why = (
+            why
+            if "lam" in values
+            else "two inputs that are (nearly) the same or parallel, or fewer parameters than samples"
+        )
+        return (
+            f"Its least eigenvalue is 0 up to rounding ({why}): no width helps. Scaling by rows or max centres the columns; "
+            "--inputs-scale none does not."
+        )
+    return "Wider, or labels nearer to the initial output, may help; --find-width searches."
+
+
 def _evidence(attempt: Attempt) -> Table:
     table = Table(box=SIMPLE_HEAD, title="evidence", title_justify="left", title_style="bold")
-    table.add_column("number")
-    table.add_column("value", overflow="fold")
-    table.add_column("how it is known", overflow="fold")
+    for title in ("number", "", "value", "what it is", "how it is known"):
+        table.add_column(title, overflow="fold")
     for name, value in attempt.found.choices.items():
-        table.add_row(name, _short(value), "chosen")
+        table.add_row(name, "=", _short(value), "chosen", "")
     for name, value in attempt.found.evidence.items():
-        table.add_row(name, _short(value), method(attempt.recipe.label, name))
+        side = ">=" if name in AT_LEAST else "<="
+        table.add_row(
+            name, side, _short(value), meaning(attempt.recipe.label, name), method(attempt.recipe.label, name)
+        )
     return table
 
 
@@ -92,20 +125,4 @@ def width_lines(recipe: Recipe, found: Width, limit: int) -> Iterator[Renderable
     yield (
         f"certified on {found.passed} of {found.draws} fresh draws: between {found.low:.3g} and {found.high:.3g} "
         "of all draws (exact 95 % interval)"
-    )
-
-
-def recheck_lines(found: Rechecked, seconds: float) -> Iterator[RenderableType]:
-    """Yield every line of a recheck, and the answer."""
-    table = Table(box=SIMPLE_HEAD, show_header=False)
-    for name, ratio in (("", None), ("name", None), ("says", 1)):
-        table.add_column(name, ratio=ratio, overflow="fold")
-    for line in found.lines:
-        table.add_row("ok" if line.ok else "FAILS", line.name, line.says)
-    yield table
-    failed = [line.name for line in found.lines if not line.ok]
-    yield (
-        f"valid: {found.theorem}, every number derived again ({seconds:.1f} s)"
-        if found.valid
-        else (f"NOT valid: {', '.join(failed)} ({seconds:.1f} s)")
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from theorycheck.certify.problem import Problem
 from theorycheck.certify.sums import start
+from theorycheck.data import BadInput
 
 Array = NDArray[np.float64]
 
@@ -21,6 +22,10 @@ def near_output(problem: Problem, distance: float, factor: Array, scale: float =
     """
     if not distance:
         return problem
+    if not distance > 0:
+        raise BadInput(
+            f"--residual must be at least 0, not {distance:g}: it is the distance of the labels from the output"
+        )
     sums = start(problem, factor, np.zeros(problem.m), lambda fraction, stage: None)
     with ctx.workprec(64):
         inner = float((problem.inner() if problem.activation.leak == 0.0 else arb(1)).mid())

@@ -20,6 +20,8 @@ from theorycheck.certify.layer import sha256
 from theorycheck.certify.methods import method
 from theorycheck.certify.problem import Problem
 from theorycheck.certify.recipe import Attempt
+from theorycheck.data import BadInput
+from theorycheck.recheck.form import ACTIVATIONS
 from theorycheck.symbolic.network import INNER, OUTPUT_WEIGHT
 
 Array = NDArray[np.float64]
@@ -113,37 +115,79 @@ def _array(name: str, array: Array, digest: str, beside: str, arrays: dict[str, 
     return about | {"file": beside, "key": name}
 
 
-def save(attempt: Attempt, path: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Write a certificate, and return the files: the JSON file, and the NPZ file if there is one.
-
-    Both are whole or not there: each is written under another name and takes its place in one step.
+def files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Return the JSON file and the file for arrays beside it; refuse to replace what is no certificate.
 
     Raises
     ------
+    BadInput
+        If the name ends in .npz, or a file of either name exists that no certificate has written.
+    """
+    target = Path(path)
+    if not target.name or target.suffix == ".npz":
+        raise BadInput(f"a certificate is a JSON file: name it something like cert.json, not {str(path)!r}")
+    beside = target.with_name(target.stem + ".arrays.npz")
+    ours = _is_certificate(target)
+    for file, mine in ((target, ours), (beside, ours)):
+        if file.exists() and not mine:
+            raise BadInput(f"{file.name} exists and is no certificate: it is not replaced, so name another file")
+    return target, beside
+
+
+def _is_certificate(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return FORMAT in stream.read(200)
+    except (OSError, ValueError):
+        return False
+
+
+def save(attempt: Attempt, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Write a certificate, and return the files: the JSON file, and the NPZ file if there is one.
+
+    Each is written under another name and takes its place in one step; arrays first, so that a JSON file is
+    never without them.
+
+    Raises
+    ------
+    BadInput
+        If the name will not do (see :func:`files`), or the recheck does not know the activation.
     ValueError
         If the attempt did not succeed.
     OSError
         If a file cannot be written.
     """
-    target = Path(path)
-    beside = target.with_suffix(".npz")
-    if beside == target:
-        beside = target.with_name(target.name + ".arrays.npz")
+    rechecked(attempt.problem)
+    target, beside = files(path)
     content, arrays = document(attempt, beside.name)
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    drafts = []
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    draft_beside = target.with_name(f".{beside.name}.{os.getpid()}.part")
     try:
         if arrays:
-            draft = target.with_name(f".{beside.name}.{os.getpid()}.part.npz")
-            drafts.append((draft, beside))
-            with draft.open("wb") as stream:
+            with draft_beside.open("wb") as stream:
                 np.savez(stream, **arrays)  # type: ignore[arg-type]
-        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-        drafts.append((draft, target))
         draft.write_text(text, encoding="utf-8")
-        for draft, final in drafts:
-            os.replace(draft, final)
+        if arrays:
+            os.replace(draft_beside, beside)
+        os.replace(draft, target)
+        if not arrays:
+            beside.unlink(missing_ok=True)  # of a certificate that stood here before
     finally:
-        for draft, _ in drafts:
-            draft.unlink(missing_ok=True)
-    return tuple(final for _, final in reversed(drafts))
+        draft.unlink(missing_ok=True)
+        draft_beside.unlink(missing_ok=True)
+    return (target, beside) if arrays else (target,)
+
+
+def rechecked(problem: Problem) -> None:
+    """Refuse activations that the recheck does not know: a certificate nobody can check is none.
+
+    Raises
+    ------
+    BadInput
+        If it does not.
+    """
+    if problem.activation.name not in ACTIVATIONS:
+        raise BadInput(
+            f"the recheck knows {', '.join(ACTIVATIONS)}, but not {problem.activation.name!r}: such a certificate is not written"
+        )

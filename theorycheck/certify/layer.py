@@ -27,6 +27,8 @@ BLOCK = 2**20
 LEAST, LARGEST = 2.0**-100, 2.0**100
 #: drawn weights are kept in memory up to this many doubles
 HELD = 2**26
+#: the widest layer; the recheck takes no wider one
+MOST = 10**8
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +153,10 @@ def draw_layer(
     """
     if m < 1 or d < 1:
         raise BadInput(f"a layer has at least one neuron and one input, not m = {m} and d = {d}")
+    if m > MOST:
+        raise BadInput(f"m = {m} neurons are more than a certificate can have, which is {MOST}: lower m")
+    if min(seed if isinstance(seed, list) else [seed]) < 0:
+        raise BadInput(f"seeds and draws are whole numbers of at least 0, not {seed}")
     if mirrored and m % 2:
         raise BadInput(f"mirrored neurons come in pairs, so m must be even, not {m}")
     nodes = {"law": "constant", "value": 1.0} if nodes is None else dict(nodes)

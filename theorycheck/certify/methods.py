@@ -44,6 +44,50 @@ METHODS: Mapping[str, str] = MappingProxyType(
 KNAPSACK = "knapsack bounded by duality"
 
 
+#: evidence that is bounded from below; the rest is bounded from above
+AT_LEAST = frozenset({"gamma", "kappa_hat", "lam", "alpha_squared", "share", "steepness", "Q"})
+
+_MEANING: Mapping[str, str] = MappingProxyType(
+    {
+        "gamma": "m times the least node scale",
+        "kappa_hat": "least eigenvalue of the tangent Gram with equal node scales",
+        "alpha_squared": "least eigenvalue of the tangent Gram, rates included",
+        "top": "largest eigenvalue of it",
+        "beta_W": "spectral norm of the first layer's Jacobian",
+        "beta_a": "spectral norm of the output layer's Jacobian",
+        "lam": "least eigenvalue of G = X X'/d",
+        "g": "largest column norm of G",
+        "G_max": "largest diagonal entry of G",
+        "r_0": "norm of the residual at the start",
+        "zeta_0": "norm of the residual at the start",
+        "s_X": "squared spectral norm of the inputs",
+        "X_norm": "spectral norm of the inputs",
+        "mass": "sum of the node scales",
+        "mass_2": "sum of their squares",
+        "flips": "Gram mass of gates that can flip, equal node scales",
+        "heavy_flips": "the same, with the node scales",
+        "fourth": "sum of |x_i|^4",
+        "slope": "largest slope of the activation",
+        "curvature": "largest second derivative of it",
+        "a_max": "largest output weight",
+        "x_max": "largest norm of an input",
+        "c_high": "largest output weight",
+        "steepness": "least slope on the interval",
+        "share": "share of the neurons well inside the interval",
+        "Q": "mean squared slope left in each window",
+    }
+)
+
+
+def meaning(theorem: str, name: str) -> str:
+    """Return what the evidence of that name is, in that theorem."""
+    return "mass of output weights whose gates can flip" if _is_knapsack(theorem, name) else _MEANING[name]
+
+
+def _is_knapsack(theorem: str, name: str) -> bool:
+    return name == "mass" and theorem.startswith("razborov2022")
+
+
 def method(theorem: str, name: str) -> str:
     """Return how the evidence of that name is proved in that theorem."""
-    return KNAPSACK if name == "mass" and theorem.startswith("razborov2022") else METHODS[name]
+    return KNAPSACK if _is_knapsack(theorem, name) else METHODS[name]

@@ -118,7 +118,7 @@ def of_instance(instance: Instance, *, history: Mapping[str, Any] | None = None)
         unit = instance.m / instance.n if instance.neuron == MEAN_FIELD else 1.0
         if rates[0] != unit:
             raise BadInput(
-                f"the theorems about {instance.neuron.name} networks speak of the rate {unit:g}, not of {rates[0]:g}: scale time"
+                f"the theorems about {instance.neuron.name} networks speak of rates=({'m/n' if unit != 1 else '1'}, 0), here {unit:g}, not of {rates[0]:g}"
             )
         rates = (1.0, 0.0)
     scaled = NODE_SCALE in instance.neuron.outer.free_symbols

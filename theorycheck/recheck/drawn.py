@@ -63,7 +63,7 @@ def _seed_problem(name: str, law: dict[str, Any], data: dict[str, Any], m: int) 
 
 def _is_layer(weights: Any, inputs: Any, m: int) -> bool:
     """Whether the weights to be drawn and thrown away are as many as the model has."""
-    shapes = [part.get("shape") if isinstance(part, dict) else None for part in (weights, inputs)]
+    shapes: list[Any] = [part.get("shape") if isinstance(part, dict) else None for part in (weights, inputs)]
     proper = all(isinstance(x, list) and len(x) == 2 and all(type(k) is int for k in x) for x in shapes)
     return proper and shapes[0][0] == m and shapes[0][1] == shapes[1][1] and 1 <= shapes[0][1] <= 10**5
 
