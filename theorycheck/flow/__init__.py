@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
@@ -25,16 +25,20 @@ from theorycheck.symbolic.activations import Activation, Z
 from theorycheck.symbolic.canonical import derivative
 from theorycheck.symbolic.suprema import exact_supremum
 
+if TYPE_CHECKING:
+    from theorycheck.flow.descent import Descent
+
 __all__ = ["FlowStalled", "Run", "Trajectory", "follow", "horizon_of", "look", "saved_times", "suprema"]
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """An instance together with what became of it: its trajectory, or None for a statement about time 0."""
+    """An instance together with what became of it under gradient flow or descent; neither for a statement about time 0."""
 
     instance: Instance
     trajectory: Trajectory | None = None
     notes: tuple[str, ...] = field(default=())
+    descent: Descent | None = None
 
 
 #: a run whose residual has parted from its weights by more than this, relatively, proves nothing

@@ -2,6 +2,7 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.chen2022.certificates import CERTIFICATES
+from theorycheck.theorems.chen2022.gradient_descent import DESCENT
 from theorycheck.theorems.chen2022.steep import A, B
 from theorycheck.theorems.chen2022.window import C
 
@@ -32,4 +33,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (A, B, C)
+THEOREMS: tuple[Theorem, ...] = (A, B, C, DESCENT)

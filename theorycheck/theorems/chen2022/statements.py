@@ -22,8 +22,8 @@ eta, split = sp.symbols("eta split", real=True)
 area, last, window = sp.symbols("I_Q Q_K rho_K", real=True)
 
 #: the certified part of the tangent Gram's least eigenvalue, without what movement costs (3.4)
-_HELD = lam * c_low**2 * steepness**2 * share
-_RATE = sp.Integer(2) / n
+HELD = lam * c_low**2 * steepness**2 * share
+PER_HELD = sp.Integer(2) / n
 RATE_SAYS = "rate: loss(t) <= exp(-rate t) loss(0) for all t >= 0"
 
 _POSITIVE = tuple(
@@ -31,10 +31,10 @@ _POSITIVE = tuple(
 )
 
 #: how far a preactivation moves while the rate holds (3.5)
-WINDOW_A = c_high * slope * g * zeta_0 / _HELD
-TESTS_A: Tests = (*_POSITIVE, ("test", Bound(c_high * slope * g * zeta_0, _HELD * eta, strict=True)))
+WINDOW_A = c_high * slope * g * zeta_0 / HELD
+TESTS_A: Tests = (*_POSITIVE, ("test", Bound(c_high * slope * g * zeta_0, HELD * eta, strict=True)))
 CONCLUSIONS_A = (
-    Conclusion("rate", RATE_SAYS, "at least", _RATE * _HELD),
+    Conclusion("rate", RATE_SAYS, "at least", PER_HELD * HELD),
     Conclusion(
         "window",
         "window: every preactivation stays within it of its initial value, for all t >= 0",
@@ -52,7 +52,7 @@ TESTS_B: Tests = (
     ("test", Bound(zeta_0, c_low * steepness * sp.sqrt(lam) * _BUDGET)),
 )
 CONCLUSIONS_B = (
-    Conclusion("rate", RATE_SAYS, "at least", _RATE * _HELD * (1 - split**2)),
+    Conclusion("rate", RATE_SAYS, "at least", PER_HELD * HELD * (1 - split**2)),
     Conclusion(
         "path", "path: the root mean square of |w_j(t) - w_j(0)| over the neurons, for all t >= 0", "at most",
         split * eta * sp.sqrt(share / G_max),
@@ -65,7 +65,7 @@ TESTS_C: Tests = (
     ("test", Bound(slope * g * zeta_0 / lam, area, strict=True)),
 )
 CONCLUSIONS_C = (
-    Conclusion("rate", RATE_SAYS, "at least", _RATE * lam * last),
+    Conclusion("rate", RATE_SAYS, "at least", PER_HELD * lam * last),
     Conclusion(
         "window",
         "window: preactivation h_ij stays within |c_j| window of its initial value, for all t >= 0",

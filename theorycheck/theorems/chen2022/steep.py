@@ -34,7 +34,7 @@ from theorycheck.theorems.chen2022.intervals import candidates
 THRESHOLD_A = t.lam * t.c_low**2 * t.steepness**2 * t.share * t.eta / (t.c_high * t.slope * t.g)
 THRESHOLD_B = sp.pi / 4 * t.c_low * t.steepness * t.share * t.eta * sp.sqrt(t.lam / t.G_max)
 
-_INTERVAL: Mapping[str, tuple[Any, Any]] = {
+INTERVAL: Mapping[str, tuple[Any, Any]] = {
     "low": (Annotated[float, "lower end of the interval where the slope is steep"], 0.0),
     "high": (Annotated[float, "upper end of it; inf for a half line"], 0.0),
     "eta": (Annotated[float, "how far inside it neurons must start; 0 searches interval and margin"], 0.0),
@@ -181,7 +181,7 @@ def _card(
     claims = (Claim("rate", "the loss decays at that rate for all time", Bound(rate, s.rate), given), moved)
     symbols = {symbol for claim in claims for symbol in claim.bound.symbols}
     symbols |= {symbol for _, bound in tests for symbol in bound.symbols}
-    table = {key: s.FLAGS[key] for key in _OWN} | dict(_INTERVAL)
+    table = {key: s.FLAGS[key] for key in _OWN} | dict(INTERVAL)
     return Theorem(
         label=f"chen2022.{name}",
         title=title,
