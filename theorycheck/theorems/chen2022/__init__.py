@@ -2,7 +2,10 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.chen2022.certificates import CERTIFICATES
+from theorycheck.theorems.chen2022.chances import LEMMA
 from theorycheck.theorems.chen2022.gradient_descent import DESCENT
+from theorycheck.theorems.chen2022.identities import OUTPUTS, SANDWICH
+from theorycheck.theorems.chen2022.output_scale import SCALE
 from theorycheck.theorems.chen2022.steep import A, B
 from theorycheck.theorems.chen2022.window import C
 
@@ -18,7 +21,7 @@ PAPER = Paper(
         PaperClaim(
             "shallow",
             "wide shallow networks in the mean-field scaling, general activations, d >= n: under gradient flow the loss decays linearly to 0",
-            tuple(card.label for card in (A, B, C)),
+            tuple(card.label for card in (A, B, C, SCALE)),
         ),
         PaperClaim(
             "partially trained",
@@ -33,4 +36,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (A, B, C, DESCENT)
+THEOREMS: tuple[Theorem, ...] = (SANDWICH, OUTPUTS, LEMMA, A, B, C, SCALE, DESCENT)

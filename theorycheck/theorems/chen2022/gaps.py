@@ -106,10 +106,12 @@ def gaps(instance: Instance) -> Gaps:
         blocks = {(a, b): gram[a, b] * slopes[a, b] for a, b in pairs}
         diagonal = {a: slopes[a, a] for a in samples}
         kept = [a for a in samples if any(not diagonal[a][e, e].is_zero() for e in range(size))]
-        roots = {a: _root(diagonal[a]) for a in kept}
+        found = {a: _root(diagonal[a]) for a in kept}
+        roots = {a: root for a, root in found.items() if root is not None}
         low = high = _UNKNOWN
-        if kept and all(root is not None for root in roots.values()):
-            relative = _place({(a, b): roots[a] * blocks[a, b] * roots[b].transpose() for a, b in pairs if a in roots and b in roots}, kept, size)  # fmt: skip
+        if kept and len(roots) == len(kept):
+            own = [(a, b) for a, b in pairs if a in roots and b in roots]
+            relative = _place({(a, b): roots[a] * blocks[a, b] * roots[b].transpose() for a, b in own}, kept, size)
             low, high = _ends([least_eigenvalue(relative)], False), _ends([largest_eigenvalue(relative)], True)
         return Gaps(
             low, high, measured_least(least_eigenvalue(_place(blocks, samples, size))),
