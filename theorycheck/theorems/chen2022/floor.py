@@ -32,13 +32,12 @@ from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.chen2022 import measures
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
-from theorycheck.theorems.chen2022.steep_everywhere import GAP, briefly, gap, simulate, uneven
+from theorycheck.theorems.chen2022.steep_everywhere import GAP, briefly, gap, hard_direction, simulate, uneven
 
 alpha, beta, H_0, H_half = sp.symbols("alpha beta H_0 H_h", nonnegative=True)
 y_least = sp.Symbol("y_*", nonnegative=True)
 zeta_half, left = sp.symbols("zeta_h delta_h", nonnegative=True)
-ratio = sp.Symbol("A_H", nonnegative=True)
-path = sp.Symbol("D", nonnegative=True)
+known = sp.Symbol("A_H", nonnegative=True)
 
 #: (alpha, beta) of (H): s is alike at all scales (ReLU, leaky, linear), or softplus (proved in the tests)
 HOMOGENEOUS = (sp.S.Zero, sp.S.One)
@@ -141,7 +140,7 @@ def second_half(instance: Instance) -> Run:
 
 _SHARED = (
     s.SIZES[0], *(part for part in s.GEOMETRY if part.symbol in (t.lam, t.G_max)), s.RATE, GAP,
-    Quantity(ratio, "1 if alpha and beta are known: (leaky) ReLU, linear, softplus", _is_known),
+    Quantity(known, "1 if alpha and beta are known: (leaky) ReLU, linear, softplus", _is_known),
     Quantity(alpha, "alpha in |s(u)| <= |s'(u)| (alpha + beta |u|)", partial(_growth, 0)),
     Quantity(beta, "beta there", partial(_growth, 1)),
     Quantity(y_least, "least |y_a|", least_label),
@@ -156,7 +155,7 @@ _AT_HALF = (
     Quantity(H_half, "H_0 at half the time", _later(height)),
 )  # fmt: skip
 
-_LIKE_RELU = Assumption("like ReLU", "|s(u)| <= |s'(u)| (alpha + beta |u|) for Clarke's s'", Bound(sp.S.One, ratio))
+_LIKE_RELU = Assumption("like ReLU", "|s(u)| <= |s'(u)| (alpha + beta |u|) for Clarke's s'", Bound(sp.S.One, known))
 _INDEPENDENT = Assumption(
     "lambda_min positive", "the inputs are linearly independent", Bound(sp.S.Zero, t.lam, strict=True)
 )
@@ -208,13 +207,7 @@ def hard(
         instance = replace(instance, signs=np.abs(instance.signs), redraw=None)
     elif signs == "uneven":
         instance = uneven(instance, seed)
-    with np.errstate(all="ignore"):
-        gram = instance.start[1]
-        if not np.all(np.isfinite(gram)):
-            return instance
-        # a direction of the tangent Gram and, of those it leaves alone, of G
-        vectors = np.linalg.eigh(gram / max(np.trace(gram), 1e-300) + 1e-3 * inputs @ inputs.T / d)[1]
-        return placed(instance, vectors[:, 0 if weak else -1] * (-1 if turned else 1), level)
+    return placed(instance, hard_direction(instance, weak) * (-1 if turned else 1), level)
 
 
 def _strategy(levels: tuple[float, ...]) -> SearchStrategy[Instance]:

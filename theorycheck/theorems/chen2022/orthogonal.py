@@ -223,19 +223,24 @@ _HALF_LINES = (
 
 
 def _hard(
-    kind: str, n: int, width: int, half_line: tuple[str, float], size: float, delta: float, nu: float, mirrored: bool,
-    seed: int,
+    kind: str, n: int, own: bool, half_line: tuple[str, float], size: float, chance: float, spread: float,
+    mirrored: bool, seed: int,
 ) -> Instance:  # fmt: skip
-    """Return a small network on orthogonal (or nearly parallel) inputs; labels of both signs, or in the weak direction."""
+    """Return one neuron, or the theorem's own width up to 400; labels of both signs, or in the weak direction."""
+    width = 1
     inputs = np.eye(n)[::-1] if kind == "equal" else np.diag(0.5 ** np.arange(n))
     labels = 1.0 - 2.0 * (np.arange(n) % 2)
     if kind == "near_parallel":
         inputs = build_inputs(InputPlan(kind, n, n, seed, 2))
         labels = np.linalg.eigh(inputs @ inputs.T)[1][:, 0]
+    if own:
+        variances = np.sum(inputs**2, axis=1)
+        asked = {t.n: n, b: half_line[1], nu: spread, delta: chance, s.G_min: variances.min(), t.G_max: variances.max()}
+        width = 2 * math.ceil(min(float(WIDTH.subs(asked)), 400.0) / 2)
     about = {"data": kind, "size": size, "activation": half_line[0], "b": half_line[1]}
     return _instance(
-        inputs, size * labels, b=half_line[1], delta=delta, nu=nu, width=width, activation=half_line[0], seed=seed,
-        mirrored=mirrored and width > 1, description=about,
+        inputs, size * labels, b=half_line[1], delta=chance, nu=spread, width=width, activation=half_line[0],
+        seed=seed, mirrored=mirrored and own, description=about,
     )  # fmt: skip
 
 
@@ -249,7 +254,7 @@ def _strategy() -> SearchStrategy[Instance]:
         _hard,
         st.sampled_from(["equal", "uneven", "near_parallel"]),
         st.sampled_from([2, 1]),
-        st.sampled_from([1, 200, 64]),
+        st.sampled_from([False, True, True]),
         st.sampled_from(_HALF_LINES),
         st.sampled_from([1.0, 0.01]),
         st.sampled_from([0.9, 0.5]),

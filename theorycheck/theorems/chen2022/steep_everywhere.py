@@ -23,6 +23,7 @@ from theorycheck.constants import slope_bound
 from theorycheck.constants_line import line_supremum
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow, horizon_of
+from theorycheck.grams import Array
 from theorycheck.model import Instance
 from theorycheck.spectrum import least_eigenvalue
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
@@ -153,6 +154,14 @@ def uneven(instance: Instance, seed: int) -> Instance:
     return replace(instance, signs=instance.signs * sizes, redraw=None)
 
 
+def hard_direction(instance: Instance, weak: bool) -> Array:
+    """Return the weakest (or strongest) direction of the tangent Gram and, of those it leaves alone, of G."""
+    gram = instance.start[1]
+    with np.errstate(all="ignore"):
+        both = gram / max(np.trace(gram), 1e-300) + 1e-3 * instance.inputs @ instance.inputs.T / instance.d
+    return np.asarray(np.linalg.eigh(np.nan_to_num(both))[1][:, 0 if weak else -1], float)
+
+
 def _hard(
     kind: str, n: int, extra: int, width: int, name: str, level: float, weak: bool, same: bool, seed: int
 ) -> Instance:
@@ -163,14 +172,8 @@ def _hard(
     instance = s.drawn(inputs, np.zeros(n), width=width, activation=name, seed=seed, mirrored=False, description=about)
     if not same:
         instance = uneven(instance, seed)
-    with np.errstate(all="ignore"):
-        residual, gram = instance.start
-        if not np.all(np.isfinite(gram)):
-            return instance
-        # a direction of the tangent Gram and, of those it leaves alone, of G
-        direction = np.linalg.eigh(gram / max(np.trace(gram), 1e-300) + 1e-3 * inputs @ inputs.T / d)[1]
-        moved = level * direction[:, 0 if weak else -1]
-    return instance.with_labels(instance.labels - residual + moved)
+    direction = hard_direction(instance, weak)
+    return instance.with_labels(instance.labels - instance.start[0] + level * direction)
 
 
 def _strategy() -> SearchStrategy[Instance]:
