@@ -8,7 +8,7 @@ The dichotomy: the loss tends to 0 exponentially, or never falls below ``y_*^2/(
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from typing import Annotated, Any
@@ -82,8 +82,8 @@ def growth(activation: Activation) -> tuple[float, float] | None:
     """Return alpha and beta of (H), rounded up, or None for an activation that is not on the list."""
     homogeneous = activation.leak is not None or (activation.affine and activation.expr.subs(Z, 0) == 0)
     if homogeneous or activation.expr == ACTIVATIONS["softplus"].expr:
-        low, high = (ends(enclose(part))[1] for part in (HOMOGENEOUS if homogeneous else SOFTPLUS))
-        return low, high
+        first, second = (ends(enclose(part))[1] for part in (HOMOGENEOUS if homogeneous else SOFTPLUS))
+        return first, second
     return None
 
 
@@ -156,9 +156,7 @@ _AT_HALF = (
 )  # fmt: skip
 
 _LIKE_RELU = Assumption("like ReLU", "|s(u)| <= |s'(u)| (alpha + beta |u|) for Clarke's s'", Bound(sp.S.One, known))
-_INDEPENDENT = Assumption(
-    "lambda_min positive", "the inputs are linearly independent", Bound(sp.S.Zero, t.lam, strict=True)
-)
+_INDEPENDENT = Assumption("lambda_min positive", "no input depends on others", Bound(sp.S.Zero, t.lam, strict=True))
 _MOVING = Assumption("G_max positive", "the inputs are not all 0", Bound(sp.S.Zero, t.G_max, strict=True))
 _BELOW = Assumption("below the floor", "the initial loss is below y_*^2/(2n)", Bound(t.zeta_0, y_least, strict=True))
 _LABELLED = Assumption("labels not 0", "no label is 0", Bound(sp.S.Zero, y_least, strict=True))
@@ -167,6 +165,7 @@ _LABELLED = Assumption("labels not 0", "no label is 0", Bound(sp.S.Zero, y_least
 # --- instances -------------------------------------------------------------------------------
 
 _OWN = ("n", "d", "m", "activation", "kappa", "nu", "level")
+_DEFAULTS: Mapping[str, Any] = {"activation": "relu", "level": 0.5, "m": 200}
 _POSITIVE = {"positive": (Annotated[bool, "all output weights are +kappa, so that ReLU outputs are not 0"], True)}
 
 
@@ -234,8 +233,8 @@ def _card(
     claims: tuple[Claim, ...], sabotages: tuple[Claim, ...], levels: tuple[float, ...], run: Callable[[Instance], Run],
     showcase: tuple[dict[str, Any], ...],
 ) -> Theorem:  # fmt: skip
-    flags = {key: s.FLAGS[key] for key in _OWN} | _POSITIVE | dict(s.DATA)
-    defaults = {"activation": "relu", "level": 0.5, "m": 200}
+    table = {key: s.FLAGS[key] for key in _OWN} | _POSITIVE | dict(s.DATA)
+    flags = {key: (said, _DEFAULTS.get(key, value)) for key, (said, value) in table.items()}
     return Theorem(
         label=f"chen2022.{name}",
         title=title,
@@ -247,9 +246,7 @@ def _card(
         claims=claims,
         derivations=(),
         order=("data", "weights", "labels"),
-        example=keyword_example(
-            _build, {key: (said, defaults.get(key, value)) for key, (said, value) in flags.items()}, Instance
-        ),
+        example=keyword_example(_build, flags, Instance),
         instances=partial(_strategy, levels),
         simulate=run,
         sabotages=sabotages,
@@ -261,8 +258,8 @@ def _given(*assumptions: Assumption) -> tuple[str, ...]:
     return tuple(part.label for part in assumptions)
 
 
-_ALL = (_LIKE_RELU, _INDEPENDENT, _MOVING, _BELOW)
-_E = _given(*_ALL)
+_COMMON = (_LIKE_RELU, _INDEPENDENT, _MOVING)
+_E, _EITHER = _given(*_COMMON, _BELOW), _given(*_COMMON, _LABELLED)
 _SHOWCASE: tuple[dict[str, Any], ...] = (
     {"n": 3, "d": 6, "m": 200, "activation": "relu", "level": 0.5},
     {"n": 2, "d": 4, "m": 100, "activation": "softplus", "level": 0.1},
@@ -271,27 +268,25 @@ _SHOWCASE: tuple[dict[str, Any], ...] = (
 
 E = _card(
     "e", "Mean-field networks like ReLU: below a floor of the loss it decays exponentially", "Theorem E, section 4.7",
-    (*_SHARED, *_AT_START), _ALL,
+    (*_SHARED, *_AT_START), (*_COMMON, _BELOW),
     with_looseness((
         Claim("rate", "the loss decays at that rate for all time", Bound(RATE, s.rate), _E),
         Claim("path", "the root mean square movement of the weights stays below", Bound(s.moved_path, PATH), _E),
     ), rate=5.0, path=2.3),
     (
         Claim("rate: lambda_min dropped", "as if the inputs were orthogonal", Bound(RATE / t.lam, s.rate), _E, falsifies="rate"),
-        Claim("rate: labels anywhere", "the same from above the floor", Bound(rate(t.zeta_0, sp.Abs(y_least - t.zeta_0), H_0), s.rate), _given(_LIKE_RELU, _INDEPENDENT, _MOVING), falsifies="rate"),
+        Claim("rate: labels anywhere", "the same from above the floor", Bound(rate(t.zeta_0, sp.Abs(y_least - t.zeta_0), H_0), s.rate), _given(*_COMMON), falsifies="rate"),
         Claim("rate: more samples than dimensions", "lambda_min replaced by the least eigenvalue that is not 0", Bound(RATE.subs(t.lam, gap), s.rate), _given(_LIKE_RELU, _MOVING, _BELOW), falsifies="rate"),
         Claim("path: half", "half the movement", Bound(s.moved_path, PATH / 2), _E, falsifies="path"),
     ),
     (0.5, 30.0, 0.01, 0.999, 3.0), simulate, _SHOWCASE,
 )  # fmt: skip
 
-_PREMISES = (_LIKE_RELU, _INDEPENDENT, _MOVING, _LABELLED)
-_EITHER = _given(*_PREMISES)
 _HIGHER = sp.Max(sp.sqrt(2) * y_least - zeta_half, 0)
 
 DICHOTOMY = _card(
     "e_dichotomy", "Mean-field networks like ReLU: the loss tends to 0, or stays above y_*^2/(2n)", "corollary of theorem E, section 4.7 and errata U10",
-    (*_SHARED, *_AT_HALF), _PREMISES,
+    (*_SHARED, *_AT_HALF), (*_COMMON, _LABELLED),
     with_looseness((
         Claim("either", "if the loss is below y_*^2/(2n) at half the time, it decays at theorem E's rate from there on", Bound(LATER, _SEEN), _EITHER),
     ), either=3.0),
