@@ -10,10 +10,11 @@ import sympy as sp
 from theorycheck.check import check
 from theorycheck.evidence import Outcome
 from theorycheck.flow import Run
-from theorycheck.symbolic.activations import ACTIVATIONS
+from theorycheck.symbolic.activations import ACTIVATIONS, activation
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
 from theorycheck.theorems.chen2022 import steep, window
+from theorycheck.theorems.chen2022.measures import steepest
 from theorycheck.theorems.chen2022.thresholds import relu_window_threshold, steep_threshold, window_threshold
 
 #: theory file 4.3 and errata I1 (B times pi/2), I2: theta_A, theta_B, theta_C
@@ -81,3 +82,11 @@ def test_b_is_the_erratas_constant_and_a_special_case_of_nothing_typed():
     assert float(allowed.subs(at)) == pytest.approx(float(steep.THRESHOLD_B.subs(at)), rel=1e-14)
     x = sp.Symbol("x", positive=True)
     assert sp.integrate(sp.sqrt(1 - x**2), (x, 0, 1)) == sp.pi / 4
+
+
+def test_a_kink_that_turns_back_is_not_steep():
+    """Clarke's derivative of |z| at 0 is [-1, 1]."""
+    assert steepest(activation("abs"), -1.0, math.inf) == 0.0
+    assert steepest(activation("abs"), 0.0, math.inf) == 1.0
+    assert steepest(activation("leaky_relu"), -1.0, 1.0) == 0.01
+    assert steepest(activation("relu"), -1.0, 1.0) == 0.0

@@ -279,7 +279,7 @@ E = _card(
         Claim("rate: more samples than dimensions", "lambda_min replaced by the least eigenvalue that is not 0", Bound(RATE.subs(t.lam, gap), s.rate), _given(_LIKE_RELU, _MOVING, _BELOW), falsifies="rate"),
         Claim("path: half", "half the movement", Bound(s.moved_path, PATH / 2), _E, falsifies="path"),
     ),
-    (0.5, 30.0, 0.01, 0.999, 3.0), simulate, _SHOWCASE,
+    (30.0, 0.5, 0.01, 0.999), simulate, _SHOWCASE,
 )  # fmt: skip
 
 _HIGHER = sp.Max(sp.sqrt(2) * y_least - zeta_half, 0)

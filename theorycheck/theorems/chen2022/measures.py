@@ -87,7 +87,8 @@ def steepness(run: Run) -> Measured:
 def steepest(activation: Activation, low: float, high: float) -> float:
     """Return a lower bound of ``|s'|`` over ``(low, high)``; infinite ends mean the half line."""
     if activation.leak is not None:
-        return 1.0 if low >= 0 else abs(activation.leak)
+        # a slope that changes its sign at the kink passes through 0 there (Clarke)
+        return 1.0 if low >= 0 else max(activation.leak, 0.0)
     if low == -math.inf:
         return 0.0  # nothing on the list is steep far to the left
     table = slopes(activation, max(8.0, abs(low) + 2, abs(high) + 1 if high < math.inf else 0.0))

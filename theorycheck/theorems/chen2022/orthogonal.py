@@ -141,7 +141,7 @@ _ASSUMED = (
     Assumption("G_min positive", "no input is 0", Bound(sp.S.Zero, s.G_min, strict=True)),
     Assumption("K positive", "the slope is bounded away from 0 beyond b", Bound(sp.S.Zero, t.steepness, strict=True)),
     Assumption("delta below 1", "delta lies strictly between 0 and 1", Bound(sp.S.Zero, delta * (1 - delta), strict=True)),
-    Assumption("width", "the network is wide enough: m >= (16/p_b) log(2n/delta)", Bound(WIDTH, s.m), looseness=1.0),
+    Assumption("width", "the network is wide enough: m >= (16/p_b) log(2n/delta)", Bound(WIDTH, s.m)),
 )  # fmt: skip
 _GIVEN = tuple(part.label for part in _ASSUMED)
 

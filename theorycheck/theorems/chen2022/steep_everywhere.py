@@ -201,7 +201,7 @@ F = Theorem(
     notation=s.NOTATION,
     quantities=QUANTITIES,
     assumptions=_ASSUMED,
-    claims=with_looseness(_CLAIMS, rate=1.8, path=1.3),
+    claims=with_looseness(_CLAIMS, rate=2.5, path=1.7),
     derivations=(),
     order=("data", "weights", "labels"),
     example=s.example(s.build, "n", "d", "m", "activation", "kappa", "nu", "mirrored", **_DEFAULTS),
