@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from theorycheck.certify import Attempt, certify
 from theorycheck.certify.checkpoint import instance_of
 from theorycheck.certify.layer import Layer
 from theorycheck.certify.problem import Problem
+from theorycheck.grams import Array
+from theorycheck.symbolic.activations import activation
+from theorycheck.symbolic.network import MEAN_FIELD, TWO_LAYER
 from theorycheck.theorems import recipe
 
 SMOOTH = ("tanh", "softplus", "sigmoid", "gelu", "silu", "erf", "sine")
@@ -88,3 +92,31 @@ def at_the_edge(kind: int, seed: int, share: float = 1.0) -> Attempt | None:
 def conclusion(found: Attempt, name: str) -> float:
     """Return the number of a conclusion."""
     return {one.name: one.value for one in found.conclusions}[name]
+
+
+def attempt(label: str, dynamics: str | None = None, **flags: Any) -> Attempt:
+    """Return what certifying the example of these flags gives."""
+    return certify(recipe(label), recipe(label).example(**flags), dynamics=dynamics)
+
+
+def quiet(fraction: float, stage: str) -> None:
+    """Progress that nobody sees."""
+
+
+def made(inputs: Array, labels: Array, weights: Array, signs: Array, neuron=TWO_LAYER, name: str = "relu") -> Problem:
+    layer = Layer(len(weights), inputs.shape[1], signs, np.ones(len(weights)), weights)
+    return Problem(neuron, activation(name), inputs, labels, layer, (1.0, 1.0 if neuron == TWO_LAYER else 0.0))
+
+
+def network(seed: int, name: str) -> Problem:
+    rng = np.random.default_rng(seed)
+    n, d, m = int(rng.integers(1, 5)), int(rng.integers(1, 5)), int(rng.integers(1, 60))
+    scale = 1.0 if name != "relu" or seed % 3 else 10.0 ** rng.integers(-250, 29)
+    weights = rng.standard_normal((m, d)) * scale
+    if seed % 4 == 0:
+        weights[0] = 0.0  # every gate of this neuron is at its kink
+    inputs = rng.standard_normal((n, d))
+    if seed % 5 == 0 and d > 1:
+        weights[-1] = 0.0
+        weights[-1, 0], weights[-1, 1] = inputs[0, 1] * scale, -inputs[0, 0] * scale  # a product that cancels
+    return made(inputs, np.zeros(n), weights, rng.standard_normal(m), MEAN_FIELD if seed % 2 else TWO_LAYER, name)

@@ -79,8 +79,7 @@ def _in_descent(found: Attempt) -> list[str]:
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=lambda k: "-".join(KINDS[k][:2]) + f"-{k}")
 def test_a_certified_run_obeys_what_was_proved(kind: int, seed: int):
     found = at_the_edge(kind, seed)
-    if found is None:
-        pytest.skip("nothing is certified here, however small the residual")
+    assert found is not None  # some residual is small enough for every kind: a certifier that says no to all is caught
     assert violations(found) == []
 
 

@@ -7,6 +7,7 @@ import math
 import pytest
 import sympy as sp
 
+from theorycheck.certify.slopes import least_slope
 from theorycheck.check import check
 from theorycheck.evidence import Outcome
 from theorycheck.flow import Run
@@ -14,7 +15,6 @@ from theorycheck.symbolic.activations import ACTIVATIONS, activation
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
 from theorycheck.theorems.chen2022 import steep, window
-from theorycheck.theorems.chen2022.measures import steepest
 from theorycheck.theorems.chen2022.thresholds import relu_window_threshold, steep_threshold, window_threshold
 
 #: theory file 4.3 and errata I1 (B times pi/2), I2: theta_A, theta_B, theta_C
@@ -79,14 +79,17 @@ def test_b_is_the_erratas_constant_and_a_special_case_of_nothing_typed():
     budget = t.TESTS_B[-1][1].rhs
     at = {t.split: 1, t.eta: 0.7, t.share: 0.3, t.G_max: 1.3, t.lam: 0.6, t.c_low: 1.1, t.steepness: 0.8}
     allowed = budget
-    assert float(allowed.subs(at)) == pytest.approx(float(steep.THRESHOLD_B.subs(at)), rel=1e-14)
+    erratas = sp.pi / 4 * t.c_low * t.steepness * t.share * t.eta * sp.sqrt(t.lam / t.G_max)
+    assert float(allowed.subs(at)) == pytest.approx(float(erratas.subs(at)), rel=1e-14)
+    assert budget.subs(t.split, 1) == t.ALLOWED_B
+    assert sp.simplify(t.ALLOWED_A - t.ALLOWED_A.subs(t.eta, 1) * t.eta) == 0
     x = sp.Symbol("x", positive=True)
     assert sp.integrate(sp.sqrt(1 - x**2), (x, 0, 1)) == sp.pi / 4
 
 
 def test_a_kink_that_turns_back_is_not_steep():
     """Clarke's derivative of |z| at 0 is [-1, 1]."""
-    assert steepest(activation("abs"), -1.0, math.inf) == 0.0
-    assert steepest(activation("abs"), 0.0, math.inf) == 1.0
-    assert steepest(activation("leaky_relu"), -1.0, 1.0) == 0.01
-    assert steepest(activation("relu"), -1.0, 1.0) == 0.0
+    assert least_slope(activation("abs"), -1.0, math.inf) == 0.0
+    assert least_slope(activation("abs"), 0.0, math.inf) == 1.0
+    assert least_slope(activation("leaky_relu"), -1.0, 1.0) == 0.01
+    assert least_slope(activation("relu"), -1.0, 1.0) == 0.0

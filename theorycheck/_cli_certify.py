@@ -14,6 +14,7 @@ from theorycheck._cli_flags import JSON, UsageError, keyword, nearest, one_line
 from theorycheck._cli_recheck import bar
 
 if TYPE_CHECKING:
+    from theorycheck.certify.problem import Problem
     from theorycheck.certify.recipe import Attempt, Recipe
     from theorycheck.certify.width import Width
 
@@ -68,6 +69,7 @@ def chosen(label: str | None) -> Recipe:
 def run(recipe: Recipe, given: dict[str, Any], json: str | None) -> int:
     """Certify one network, or look for the least width; print what was found and write the files."""
     from theorycheck._cli_output import json_writer
+    from theorycheck.data import BadInput
 
     asked = {name for name in OWN if name in given}
     own = {name: given.pop(name, OWN[name][1]) for name in OWN}
@@ -80,7 +82,15 @@ def run(recipe: Recipe, given: dict[str, Any], json: str | None) -> int:
     try:
         _fits(own, asked, given, json)
         return (_width if own["find_width"] else _one)(recipe, given, own, dynamics, write, json)
-    except (ValueError, OSError, OverflowError, MemoryError) as problem:
+    except (BadInput, OSError) as problem:
+        raise UsageError(f"{recipe.label}: {one_line(problem)}") from None
+
+
+def _example(recipe: Recipe, given: Mapping[str, Any]) -> Problem:
+    """Make the problem; a value that was typed and the example refuses is a usage error."""
+    try:
+        return recipe.example(**given)
+    except (ValueError, OverflowError, MemoryError) as problem:
         raise UsageError(f"{recipe.label}: {one_line(problem)}") from None
 
 
@@ -122,7 +132,7 @@ def _one(
     started = time.perf_counter()
     with bar() as progress:
         progress(0.0, "drawing the network")
-        problem = recipe.example(**given)
+        problem = _example(recipe, given)
         if own["out"]:
             rechecked(problem)
         if own["checkpoint"]:
@@ -155,6 +165,7 @@ def _width(
     for name in ("draws", "limit"):
         if own[name] < 1:
             raise UsageError(f"--{name} is {own[name]}: give a whole number of at least 1")
+    _example(recipe, {**given, "m": 2})  # flags that are wrong are said at once
     with bar() as progress:
         found = find_width(
             recipe, {name: value for name, value in given.items() if name not in ("m", "draw")},

@@ -31,7 +31,17 @@ _LANCZOS_SIZE = 300
 
 
 def gamma(k: int) -> float:
-    """Return ``k u / (1 - k u)``, rounded up."""
+    """Return ``k u / (1 - k u)``, rounded up: it bounds the relative error of k operations in any order.
+
+    Source: N. Higham, *Accuracy and Stability of Numerical Algorithms*, Lemma 3.1.
+
+    Raises
+    ------
+    ValueError
+        If there are so many that nothing is bounded.
+    """
+    if k * UNIT > 2.0**-24:
+        raise ValueError(f"{k} operations in a row are more than rounding bounds allow: use smaller sums")
     return k * UNIT / (1 - k * UNIT) * (1 + 4 * UNIT)
 
 

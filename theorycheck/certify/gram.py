@@ -73,10 +73,9 @@ def residual_norm(problem: Problem, sums: Sums, scale: arb) -> float:
         return above(total.abs_upper().sqrt())  # of the upper end: the ball may reach below 0
 
 
-def sum_between(values: Array, power: int = 1) -> tuple[float, float]:
-    """Return doubles below and above ``sum_j values_j^power`` of nonnegative doubles, at most 2^100 each."""
+def sum_above(values: Array, power: int = 1) -> float:
+    """Return a double above ``sum_j values_j^power`` of nonnegative doubles, at most 2^100 each."""
     with np.errstate(all="ignore"):
         total = math.fsum(values**power) if power != 1 else math.fsum(values)
     # fsum is correctly rounded; a power of doubles is off by less than `power` units, or by what underflows
-    slack = total * (2 * power + 2) * UNIT + len(values) * TINY
-    return total - slack, total + slack
+    return total + total * (2 * power + 2) * UNIT + len(values) * TINY

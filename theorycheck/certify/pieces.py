@@ -44,7 +44,6 @@ class Pieces:
     error: float
 
 
-@lru_cache(maxsize=32)
 def pieces(expr: sp.Expr, reach: float) -> Pieces:
     """Return certified pieces of an analytic expression in z on ``[-reach, reach]``.
 

@@ -41,8 +41,10 @@ class Problem:
         kappa, where the neuron has one.
     history
         How the weights came about; for a checkpoint, what was simulated and is not proved.
+    fixed
+        Choices of the certificate that are not to be searched, by name.
     made
-        The flags it was made with.
+        The flags it was made with; for information.
     """
 
     neuron: Neuron
@@ -53,6 +55,7 @@ class Problem:
     rates: tuple[float, float] = (1.0, 0.0)
     output_scale: float = 1.0
     history: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, float] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -101,7 +104,7 @@ class Problem:
         return evaluator({DIMENSION: arb(self.d)})(self.neuron.inner)
 
 
-def of_instance(instance: Instance, *, history: Mapping[str, Any] | None = None) -> Problem:
+def of_instance(instance: Instance) -> Problem:
     """Return the problem of an instance in memory: its weights, labels and rates as they are.
 
     Raises
@@ -126,7 +129,7 @@ def of_instance(instance: Instance, *, history: Mapping[str, Any] | None = None)
     layer = Layer(instance.m, instance.d, instance.signs, scales, instance.weights)
     return Problem(
         instance.neuron, instance.activation, instance.inputs, instance.labels, layer,
-        rates, instance.output_scale, history or {}, dict(instance.description), instance.notes,
+        rates, instance.output_scale, made=dict(instance.description), notes=instance.notes,
     )  # fmt: skip
 
 

@@ -11,25 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 from theorycheck.enclose import ends
+from theorycheck.spectrum_cholesky import UNIT, gamma
 
-UNIT = 2.0**-53
+__all__ = ["OUTWARD", "TINY", "UNIT", "above", "below", "gamma"]
+
 #: covers what is lost by gradual underflow in one product
 TINY = 2.0**-1070
 #: radii are sums of nonnegative floats with fewer than 2^24 operations: this factor covers their own rounding
 OUTWARD = 1.0 + 2.0**-28
-
-
-def gamma(operations: int) -> float:
-    """Return a bound on the relative error of that many floating-point operations.
-
-    Raises
-    ------
-    ValueError
-        If there are so many that nothing is bounded.
-    """
-    if operations * UNIT > 2.0**-24:
-        raise ValueError(f"{operations} operations in a row are more than rounding bounds allow: use smaller sums")
-    return operations * UNIT / (1 - operations * UNIT) * (1 + 4 * UNIT)
 
 
 def above(value: Any) -> float:

@@ -39,10 +39,14 @@ class Slopes:
         return float(np.sqrt(out[0, 0, 0]))
 
 
-@lru_cache(maxsize=8)
 def slopes(activation: Activation, reach: float) -> Slopes:
     """Return lower bounds of ``|s'|`` for pre-activations up to ``reach`` (rounded up to a power of two)."""
-    wide = float(2 ** np.ceil(np.log2(max(reach, 1.0))))
+    # rounded before the cache is asked: one table serves all that fit into it
+    return _slopes(activation, float(2 ** np.ceil(np.log2(max(reach, 1.0)))))
+
+
+@lru_cache(maxsize=16)
+def _slopes(activation: Activation, wide: float) -> Slopes:
     count = int(2 * wide * CELLS)
     expr, bottom = sp.Abs(activation.slope), np.empty(count)
     with ctx.workprec(64):
@@ -61,6 +65,7 @@ def slopes(activation: Activation, reach: float) -> Slopes:
     return Slopes(np.array(runs), wide)
 
 
+@lru_cache(maxsize=64)
 def tail(activation: Activation, start: float) -> float:
     """Return a lower bound of ``|s'|`` on ``[start, 2^1100]``, beyond which no weight in doubles can get."""
     expr, least = sp.Abs(activation.slope), np.inf
@@ -71,6 +76,22 @@ def tail(activation: Activation, start: float) -> float:
             if not least > 0:
                 return 0.0
     return float(least)
+
+
+def least_slope(activation: Activation, low: float, high: float, reach: float = 8.0) -> float:
+    """Return a lower bound of ``|s'|`` over the open interval ``(low, high)``; an infinite ``high`` means the half line.
+
+    ``reach`` is how far cells are looked at at least; what is steep only far to the left is not looked for.
+    """
+    if activation.leak is not None:
+        # a slope that changes its sign at the kink passes through 0 there (Clarke)
+        return 1.0 if low >= 0 else max(activation.leak, 0.0)
+    if low == -np.inf:
+        return 0.0
+    table = slopes(activation, max(reach, abs(low) + 2, abs(high) + 1 if high < np.inf else 0.0))
+    end = min(high, table.reach - 1)
+    inside = table.least(low, end) * (1 - 2.0**-40)
+    return inside if high <= end else min(inside, tail(activation, end))
 
 
 @njit(cache=True, error_model="numpy")

@@ -27,14 +27,12 @@ Array = NDArray[np.float64]
 class Block:
     """Products ``w_j . x_i`` of one block of neurons.
 
-    ``products`` is ``(n, b)`` and within ``error`` of the exact ones; ``place`` is where the
-    neurons stand, ``lengths`` ``(b,)`` are at least the norms of their weights.
+    ``products`` is ``(n, b)`` and within ``error`` of the exact ones; ``place`` is where the neurons stand.
     """
 
     place: slice
     products: Array
     error: Array
-    lengths: Array
 
 
 def _lengths(weights: Array) -> Array:
@@ -58,7 +56,7 @@ def products(problem: Problem, progress: Progress, stage: str) -> Iterator[Block
         found = problem.inputs @ weights.T
         if not np.all(np.isfinite(found)):
             raise BadInput("a product of weights and inputs overflows: scale the inputs or the weights down")
-        yield Block(place, found, error, lengths)
+        yield Block(place, found, error)
         progress(place.stop / problem.m, stage)
 
 
@@ -134,7 +132,7 @@ def start(problem: Problem, factor: Array, mass: Array, progress: Progress, *, w
             total.add(*_gates(block), here, weight, with_values)
         else:
             total.add(*parts.at(block), here, weight, with_values)
-        steps, longest = steps + 1, max(longest, len(block.lengths))
+        steps, longest = steps + 1, max(longest, block.products.shape[1])
     return total.close(gamma(longest + steps + 16), problem.m)
 
 

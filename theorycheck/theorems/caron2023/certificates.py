@@ -15,7 +15,7 @@ import sympy as sp
 from flint import arb, ctx
 
 from theorycheck.certify import build
-from theorycheck.certify.gram import Enclosed, residual_norm, sum_between, with_inputs
+from theorycheck.certify.gram import Enclosed, residual_norm, sum_above, with_inputs
 from theorycheck.certify.layer import draw_layer
 from theorycheck.certify.problem import Problem, Progress, norms, squared_spectral_norm
 from theorycheck.certify.recipe import Conclusion, Dynamics, Found, Recipe, evaluate, named, passes
@@ -76,7 +76,7 @@ def _shared(problem: Problem, sums: Sums) -> dict[sp.Symbol, float]:
         r0.kappa_hat: max(uniform.least(), 0.0),
         r0.r_0: residual,
         s.s_X: squared_spectral_norm(problem),
-        r0.mass: sum_between(scales)[1],
+        r0.mass: sum_above(scales),
     }
 
 
@@ -99,7 +99,7 @@ def search_relu(problem: Problem, dynamics: Dynamics, progress: Progress) -> Fou
     if problem.activation.leak != 0.0:
         raise BadInput(f"caron2023.r0 is about ReLU; for {problem.activation.name} take caron2023.r0_smooth")
     values = _shared(problem, _start(problem, progress))
-    given = problem.made.get("flags", {}).get("theta", 0.0)
+    given = problem.fixed.get("theta", 0.0)
     best = values | {r0.theta: given or 0.5, r0.flips: math.inf, r0.heavy_flips: math.inf}
     if values[r0.kappa_hat] > 0 and values[s.gamma] > 0 and math.isfinite(values[r0.r_0]):
         thetas = (given,) if given else THETAS
@@ -179,12 +179,12 @@ def search_smooth(problem: Problem, dynamics: Dynamics, progress: Progress) -> F
     values = _shared(problem, _start(problem, progress))
     upper = norms(problem)[1]
     values |= {
-        s.Lambda_2: sum_between(problem.layer.scales, 2)[1],
-        r0.fourth: sum_between(upper, 4)[1],
+        s.Lambda_2: sum_above(problem.layer.scales, 2),
+        r0.fourth: sum_above(upper, 4),
         r0.slope: slope_bound(problem.activation).upper,
         r0.M: max(curvature_bound(problem.activation).upper, 2.0**-1000),
     }
-    theta = problem.made.get("flags", {}).get("theta", 0.0) or _largest(values)
+    theta = problem.fixed.get("theta", 0.0) or _largest(values)
     values[r0.theta] = theta
     return Found({"theta": theta}, named(values, _SMOOTH), values)
 
@@ -220,7 +220,7 @@ def _problem(flags: dict[str, Any]) -> Problem:
     problem = Problem(
         ASYMMETRIC, read_activation(flags.get("activation", "relu")), inputs, labels,
         draw_layer(flags["m"], inputs.shape[1], seed, nodes=nodes),
-        made={"flags": flags}, notes=notes,
+        fixed={"theta": flags["theta"]} if flags["theta"] else {}, made={"flags": flags}, notes=notes,
     )  # fmt: skip
     return build.near_output(problem, flags["residual"], np.sqrt(problem.layer.scales) * problem.layer.signs)
 

@@ -14,7 +14,7 @@ from theorycheck.certify import build
 from theorycheck.certify.gram import residual_norm
 from theorycheck.certify.layer import draw_layer
 from theorycheck.certify.problem import Problem, Progress, input_gram
-from theorycheck.certify.recipe import Conclusion, Dynamics, Found, Recipe, Tests, named, passes
+from theorycheck.certify.recipe import Conclusion, Dynamics, Found, Recipe, Tests, named
 from theorycheck.certify.rounding import above, below
 from theorycheck.certify.slopes import least_squares, slopes
 from theorycheck.certify.sums import inner_of, preactivations, products, reach, start
@@ -105,19 +105,8 @@ def search_b(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found:
     with np.errstate(all="ignore"):
         split = np.interp(need / score, paid, splits, right=1.0)
     values, choices = _chosen(values, found, score, found.held * (1 - split**2))
-    values[t.split] = 1 - 2.0**-20
-    if passes(t.TESTS_B, values):
-        values[t.split] = _least_split(values)
+    values[t.split] = t.least_split(t.TESTS_B[-1][1], values)
     return Found({**choices, "split": values[t.split]}, named(values, _NAMES_B), values)
-
-
-def _least_split(values: Values) -> float:
-    """Return the least split that passes, which gives the best rate."""
-    low, high = 0.0, values[t.split]
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if passes(t.TESTS_B, values | {t.split: middle}) else (middle, high)
-    return high
 
 
 def search_c(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found:

@@ -39,7 +39,7 @@ fallen = sp.Symbol("rho_k", real=True)
 _SHRINK = step * t.HELD / (2 * t.n)
 CONTRACTION = -2 * sp.log(1 - _SHRINK)
 #: the whole path, a geometric series, is at most eta
-LABELS = t.HELD * t.eta / (2 * t.c_high * t.slope * t.g)
+LABELS = t.ALLOWED_A / 2
 #: (I - (s/n) K) is a contraction; the remainder of second order eats half of it at most
 STABLE = t.n / (s.Lam * t.slope**2 * second)
 TAYLOR = t.HELD * sp.sqrt(t.n) / (curvature * third * t.slope**2 * t.g**2 * t.zeta_0)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from theorycheck.certify.problem import Problem, Progress
-from theorycheck.certify.slopes import Slopes, slopes, tail
+from theorycheck.certify.slopes import least_slope
 from theorycheck.certify.sums import inner_of, preactivations, products, reach
 from theorycheck.grams import Array
 from theorycheck.symbolic.activations import Activation
@@ -47,7 +47,7 @@ def candidates(problem: Problem, progress: Progress) -> Intervals:
     size = np.abs(problem.layer.signs)
     floors = sorted({float(x) for x in np.quantile(size, (0.0, 0.25, 0.5, 0.75), method="lower")} - {0.0})
     counts, far = _histograms(problem, floors, size, progress)
-    low, high, steepness = _steep(problem.activation, far)
+    low, high, steepness = steep_intervals(problem.activation, far)
     columns: list[tuple[Array, ...]] = []
     for floor, cumulated in zip(floors, counts, strict=True):
         for eta in _ETAS:
@@ -60,15 +60,13 @@ def candidates(problem: Problem, progress: Progress) -> Intervals:
 
 
 @lru_cache(maxsize=16)
-def _steep(activation: Activation, far: float) -> tuple[Array, Array, Array]:
+def steep_intervals(activation: Activation, far: float) -> tuple[Array, Array, Array]:
     """Return the intervals on the grid of edges whose slope is bounded away from 0, and that bound."""
     edges = [k / _EDGES for k in range(-_FAR * _EDGES, _FAR * _EDGES + 1)]
-    table = None if activation.leak == 0.0 else slopes(activation, max(far, _FAR + 1.0))
-    beyond = 1.0 if table is None else tail(activation, table.reach - 1)
     rows = []
     for low in edges:
         for high in (*edges, math.inf):
-            if high > low and (bound := _steepness(table, beyond, low, high)) > 0:
+            if high > low and (bound := least_slope(activation, low, high, far)) > 0:
                 rows.append((low, high, bound))
     found = np.array(rows).reshape(-1, 3).T
     return found[0], found[1], found[2]
@@ -101,11 +99,3 @@ def _shares(cumulated: Array, far: float, low: Array, high: Array) -> Array:
     first = np.clip(np.round((low + far) * BINS), 0, bins).astype(int)
     final = np.clip(np.round((np.minimum(high, far) + far) * BINS), 0, bins).astype(int)
     return np.asarray((cumulated[:, np.maximum(final, first)] - cumulated[:, first]).min(axis=0), float)
-
-
-def _steepness(table: Slopes | None, beyond: float, low: float, high: float) -> float:
-    if table is None:  # ReLU: the open interval must leave out the kink
-        return 1.0 if low >= 0 else 0.0
-    end = min(high, table.reach - 1)
-    inside = table.least(low, end) * (1 - 2.0**-40)
-    return inside if high < math.inf else min(inside, beyond)

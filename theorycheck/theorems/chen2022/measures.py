@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from theorycheck.certify.slopes import slopes, tail
+from theorycheck.certify.slopes import least_slope
 from theorycheck.enclose import ends
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
@@ -16,7 +15,6 @@ from theorycheck.grams import Array
 from theorycheck.measure import NoTrajectory
 from theorycheck.model import Instance
 from theorycheck.spectrum import largest_eigenvalue, least_eigenvalue
-from theorycheck.symbolic.activations import Activation
 
 _EPS = float(np.finfo(float).eps)
 
@@ -80,23 +78,7 @@ def steepness(run: Run) -> Measured:
     Any such number will do in the theorems, so it is one that is known exactly.
     """
     low, high = (run.instance.parameters[name] for name in ("low", "high"))
-    return Measured(steepest(run.instance.activation, low, high), 0.0, rigorous=True)
-
-
-@lru_cache(maxsize=256)
-def steepest(activation: Activation, low: float, high: float) -> float:
-    """Return a lower bound of ``|s'|`` over ``(low, high)``; infinite ends mean the half line."""
-    if activation.leak is not None:
-        # a slope that changes its sign at the kink passes through 0 there (Clarke)
-        return 1.0 if low >= 0 else max(activation.leak, 0.0)
-    if low == -math.inf:
-        return 0.0  # nothing on the list is steep far to the left
-    table = slopes(activation, max(8.0, abs(low) + 2, abs(high) + 1 if high < math.inf else 0.0))
-    right = min(high, table.reach - 1)
-    bottom = table.least(low, right)
-    if high > right:
-        bottom = min(bottom, tail(activation, right))
-    return bottom * (1 - 2.0**-40)
+    return Measured(least_slope(run.instance.activation, low, high), 0.0, rigorous=True)
 
 
 def _end(run: Run) -> Array:

@@ -19,6 +19,7 @@ from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, build_inputs
+from theorycheck.certify.slopes import least_slope
 from theorycheck.data import BadInput
 from theorycheck.enclose import ends
 from theorycheck.evidence import Measured
@@ -28,7 +29,6 @@ from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.symbolic.tails import EPSILON
 from theorycheck.theorems._data import SYNTHETIC, data_of, keyword_example
-from theorycheck.theorems.chen2022 import measures
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
 from theorycheck.theorems.chen2022.steep_everywhere import briefly
@@ -79,7 +79,7 @@ def off_diagonal(run: Run) -> Measured:
 
 
 def _steepness(run: Run) -> Measured:
-    value = measures.steepest(run.instance.activation, float(run.instance.parameters["b"]), math.inf)
+    value = least_slope(run.instance.activation, float(run.instance.parameters["b"]), math.inf)
     return Measured(value, 0.0, rigorous=True)
 
 

@@ -19,7 +19,6 @@ from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, build_inputs
-from theorycheck.certify.recipe import passes
 from theorycheck.data import BadInput
 from theorycheck.flow import Run, follow
 from theorycheck.grams import Array
@@ -100,24 +99,14 @@ _OWN = ("n", "d", "activation", "kappa", "nu", "level")
 
 def largest_label(values: Mapping[sp.Symbol, float], b: bool) -> float:
     """Return the |y| up to which the theorem speaks."""
-    tests = t.TESTS_B if b else t.TESTS_A
-    bound = likely(tests[-1][1].rhs).subs(t.split, 1)
-    size = likely(tests[-1][1].lhs) / o.label_norm
-    return float((bound / size).subs(values))
+    return float(likely(t.ALLOWED_B if b else t.ALLOWED_A).subs(values))
 
 
-def least_split(values: Mapping[sp.Symbol, float], size: float) -> float:
-    """Return the least split at which B's test passes, which gives the best rate; 1/2 if none does."""
+def _split(values: Mapping[sp.Symbol, float], size: float) -> float:
+    """Return a split just above the least one at which B's test passes."""
     _, bound = t.TESTS_B[-1]
-    test = (("test", Bound(likely(bound.lhs), likely(bound.rhs), bound.strict)),)
-    known = {**values, o.label_norm: size}
-    low, high = 0.0, 1 - 2.0**-20
-    if not all(map(math.isfinite, known.values())) or not passes(test, known | {t.split: high}):
-        return 0.5
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (low, middle) if passes(test, known | {t.split: middle}) else (middle, high)
-    return min(high * (1 + 1e-6), 1 - 2.0**-20)
+    test = Bound(likely(bound.lhs), likely(bound.rhs), bound.strict)
+    return min(t.least_split(test, {**values, o.label_norm: size}) * (1 + 1e-6), 1 - 2.0**-20)
 
 
 def place(
@@ -144,7 +133,7 @@ def place(
     most, size = largest_label(values, b), float(np.linalg.norm(labels))
     if level and most > 0 and size > 0:
         labels = labels * (level * most / size)
-    split = least_split(values, float(np.linalg.norm(labels))) if b else 0.5
+    split = _split(values, float(np.linalg.norm(labels))) if b else 0.5
     return s.drawn(
         inputs, labels, width=width or o.own_width(run), activation=activation, kappa=numbers["kappa"],
         nu=numbers["nu"], seed=seed, parameters={**numbers, "split": split}, **more,

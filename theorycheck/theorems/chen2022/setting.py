@@ -17,6 +17,7 @@ import numpy as np
 import sympy as sp
 
 from theorycheck import measure
+from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
@@ -174,3 +175,20 @@ def with_residual(instance: Instance, size: float) -> Instance:
     length = float(np.linalg.norm(residual))
     direction = residual / length if length > 0 else np.full(instance.n, instance.n**-0.5)
     return instance.with_labels(instance.labels - residual + size * direction)
+
+
+@np.errstate(all="ignore")  # what overflows is measured as unknown, and said so
+def hard(
+    kind: str, n: int, extra: int, width: int, name: str, weak: bool, seed: int, kappa: float,
+    description: Mapping[str, Any],
+) -> Instance:  # fmt: skip
+    """Return a small network on hard inputs, with the residual in the weakest (or strongest) direction of its Gram."""
+    inputs = build_inputs(InputPlan(kind, n, n + extra, seed, 1)) * math.sqrt(n + extra)
+    instance = drawn(
+        inputs, np.zeros(n), width=width, activation=name, kappa=kappa, seed=seed,
+        mirrored=width > 1 and seed % 2 == 0, description={"data": kind, "activation": name, **description},
+    )  # fmt: skip
+    residual, gram = instance.start
+    if not np.all(np.isfinite(gram)):
+        return instance
+    return instance.with_labels(instance.labels - residual + np.linalg.eigh(gram)[1][:, 0 if weak else -1])

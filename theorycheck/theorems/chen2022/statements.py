@@ -7,9 +7,12 @@ Model: ``f(x) = (1/m) sum_i c_i s(w_i . x/sqrt d)``, first layer trained in mean
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import sympy as sp
 
-from theorycheck.certify.recipe import Conclusion, Tests
+from theorycheck.certify.recipe import Conclusion, Tests, passes
 from theorycheck.statement import Bound
 
 n = sp.Symbol("n", positive=True)
@@ -58,6 +61,23 @@ CONCLUSIONS_B = (
         split * eta * sp.sqrt(share / G_max),
     ),
 )  # fmt: skip
+
+
+def least_split(test: Bound, values: Mapping[sp.Symbol, float]) -> float:
+    """Return the least split at which theorem B's test holds, which gives the best rate; 1/2 if it holds at none."""
+    low, high = 0.0, 1 - 2.0**-20
+    tests = (("test", test),)
+    if not all(map(math.isfinite, values.values())) or not passes(tests, {**values, split: high}):
+        return 0.5
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (low, middle) if passes(tests, {**values, split: middle}) else (middle, high)
+    return high
+
+
+#: the largest |zeta_0| that A and B allow, from their own tests
+ALLOWED_A = TESTS_A[-1][1].rhs / (TESTS_A[-1][1].lhs / zeta_0)
+ALLOWED_B = TESTS_B[-1][1].rhs.subs(split, 1)
 
 TESTS_C: Tests = (
     ("lambda_min positive", Bound(sp.S.Zero, lam, strict=True)),

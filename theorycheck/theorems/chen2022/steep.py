@@ -7,7 +7,7 @@ self-consistent form, I1). Both are deterministic given the initial weights, so 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,9 +16,9 @@ import sympy as sp
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theorycheck.adversary import InputPlan, build_inputs
+from theorycheck import measure
 from theorycheck.certify.problem import of_instance
-from theorycheck.certify.recipe import Conclusion, Tests, passes
+from theorycheck.certify.recipe import Conclusion, Tests
 from theorycheck.data import BadInput
 from theorycheck.evidence import Truth
 from theorycheck.flow import Run, follow
@@ -29,10 +29,6 @@ from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
 from theorycheck.theorems.chen2022.intervals import candidates
-
-#: the largest |zeta_0| that the theorem allows, as a share of which labels are placed
-THRESHOLD_A = t.lam * t.c_low**2 * t.steepness**2 * t.share * t.eta / (t.c_high * t.slope * t.g)
-THRESHOLD_B = sp.pi / 4 * t.c_low * t.steepness * t.share * t.eta * sp.sqrt(t.lam / t.G_max)
 
 INTERVAL: Mapping[str, tuple[Any, Any]] = {
     "low": (Annotated[float, "lower end of the interval where the slope is steep"], 0.0),
@@ -57,7 +53,7 @@ def placed(instance: Instance, level: float, interval: tuple[float, float, float
         raise BadInput(f"--low {low:g} must be below --high {high:g}: the interval is empty")
     c_low = float(np.abs(instance.signs).min())
     instance = s.with_parameters(instance, low=low, high=high, eta=eta, c_low=c_low)
-    threshold = _measured(THRESHOLD_B if b else THRESHOLD_A, instance)
+    threshold = _measured(t.ALLOWED_B if b else t.ALLOWED_A, instance)
     if level and threshold > 0:
         instance = s.with_residual(instance, level * threshold)
     return s.with_parameters(instance, split=_split(instance)) if b else instance
@@ -71,28 +67,16 @@ def _measured(expr: sp.Expr, instance: Instance) -> float:
 
 
 def _split(instance: Instance) -> float:
-    """Return the least split at which theorem B's test passes, which gives the best rate; 1/2 if none does."""
+    """Return a split just above the least one at which theorem B's test passes."""
     run = Run(instance)
     values = {part.symbol: float(part.measure(run).value) for part in QUANTITIES if part.symbol in _NEEDED}
-    test = (t.TESTS_B[-1],)
-    if not all(map(math.isfinite, values.values())) or not passes(test, values | {t.split: 1 - 2.0**-20}):
-        return 0.5
-    low, high = 0.0, 1 - 2.0**-20
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (low, middle) if passes(test, values | {t.split: middle}) else (middle, high)
-    return min(high * (1 + 1e-6), 1 - 2.0**-20)
-
-
-def _parameter(name: str) -> Callable[[Run], Any]:
-    from theorycheck import measure
-
-    return measure.parameter(name)
+    # measured numbers have errors, which the judgement counts
+    return min(t.least_split(t.TESTS_B[-1][1], values) * (1 + 1e-6), 1 - 2.0**-20)
 
 
 QUANTITIES = (
     *s.SIZES, *s.GEOMETRY, *s.STEEP, s.RESIDUAL, s.SLOPE, s.C_HIGH, s.RATE, s.WINDOW, s.PATH,
-    Quantity(t.split, "share of the margin that movement may use up", _parameter("split")),
+    Quantity(t.split, "share of the margin that movement may use up", measure.parameter("split")),
 )  # fmt: skip
 _NEEDED = t.TESTS_B[-1][1].symbols - {t.split}
 
@@ -141,18 +125,9 @@ def hard(
     *, b: bool,
 ) -> Instance:  # fmt: skip
     """Return a small network with hard inputs and labels in the weakest (or strongest) direction of its Gram."""
-    inputs = build_inputs(InputPlan(kind, n, n + extra, seed, 1))
-    instance = s.drawn(
-        inputs * math.sqrt(n + extra), np.zeros(n), width=width, activation=name, kappa=kappa, seed=seed,
-        mirrored=width > 1 and seed % 2 == 0,
-        description={"data": kind, "level": level, "preset": preset, "activation": name},
-    )  # fmt: skip
+    about = {"level": level, "preset": preset}
     with np.errstate(all="ignore"):
-        residual, gram = instance.start
-        if np.all(np.isfinite(gram)):
-            direction = np.linalg.eigh(gram)[1][:, 0 if weak else -1]
-            instance = instance.with_labels(instance.labels - residual + direction)
-        return placed(instance, level, _PRESETS[preset], b=b)
+        return placed(s.hard(kind, n, extra, width, name, weak, seed, kappa, about), level, _PRESETS[preset], b=b)
 
 
 def strategy(*, b: bool) -> SearchStrategy[Instance]:

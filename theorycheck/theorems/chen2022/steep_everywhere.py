@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from theorycheck.adversary import InputPlan, build_inputs
+from theorycheck.certify.slopes import least_slope
 from theorycheck.constants import slope_bound
 from theorycheck.constants_line import line_supremum
 from theorycheck.evidence import Measured
@@ -28,7 +29,6 @@ from theorycheck.model import Instance
 from theorycheck.spectrum import least_eigenvalue
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.symbolic.activations import Activation
-from theorycheck.theorems.chen2022 import measures
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
 
@@ -41,7 +41,7 @@ PATH = 2 * sp.sqrt(t.zeta_0**2 / (2 * t.n) / RATE)
 
 
 @lru_cache(maxsize=256)
-def least_slope(activation: Activation) -> float:
+def least_anywhere(activation: Activation) -> float:
     """Return a number that no element of Clarke's derivative falls below in size, at no point of the line; or 0.
 
     That is: ``s`` or ``-s`` grows at least at that slope. With ``B = sup |s'|`` it is ``B - sup (B -+ s')``; at a kink
@@ -59,11 +59,11 @@ def least_slope(activation: Activation) -> float:
 
 
 def _least_slope(run: Run) -> Measured:
-    return Measured(least_slope(run.instance.activation), 0.0, rigorous=True)
+    return Measured(least_anywhere(run.instance.activation), 0.0, rigorous=True)
 
 
 def _right(run: Run) -> Measured:
-    return Measured(measures.steepest(run.instance.activation, 0.0, math.inf), 0.0, rigorous=True)
+    return Measured(least_slope(run.instance.activation, 0.0, math.inf), 0.0, rigorous=True)
 
 
 def _mean_square(run: Run) -> Measured:

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
-from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.certify.problem import of_instance
 from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
@@ -114,15 +113,8 @@ def _build(flags: Mapping[str, Any]) -> Instance:
 def _hard(
     kind: str, n: int, extra: int, width: int, name: str, level: float, weak: bool, seed: int, kappa: float
 ) -> Instance:
-    inputs = build_inputs(InputPlan(kind, n, n + extra, seed, 1))
-    instance = s.drawn(
-        inputs * math.sqrt(n + extra), np.zeros(n), width=width, activation=name, kappa=kappa, seed=seed,
-        mirrored=width > 1 and seed % 2 == 0, description={"data": kind, "level": level, "activation": name},
-    )  # fmt: skip
     with np.errstate(all="ignore"):
-        residual, gram = instance.start
-        direction = np.linalg.eigh(gram)[1][:, 0 if weak else -1] if np.all(np.isfinite(gram)) else np.ones(n)
-        return placed(instance.with_labels(instance.labels - residual + direction), level)
+        return placed(s.hard(kind, n, extra, width, name, weak, seed, kappa, {"level": level}), level)
 
 
 def _strategy() -> SearchStrategy[Instance]:
