@@ -30,6 +30,12 @@ _QUADRATURE = "Gauss-Legendre rules in balls, with proved errors of the panels a
 
 
 @cache
+def value_bound(activation: Activation) -> Certificate:
+    """Enclose ``sup |s|`` over the real line; see :func:`slope_bound` for the certificate."""
+    return line_supremum(activation.expr, "sup |s|")
+
+
+@cache
 def slope_bound(activation: Activation) -> Certificate:
     """Enclose ``sup |s'|`` over the real line, that is the best Lipschitz constant of s.
 

@@ -148,29 +148,44 @@ def limit_gram(activation: Activation, inputs: Array, inner: float) -> Gram:
         return Gram(matrix, largest * slopes.error + rounding)
 
 
-def limit_gram_balls(activation: Activation, inputs: Array, inner_squared: sp.Expr) -> arb_mat | None:
-    """Return the limit Gram of the exact binary inputs as a matrix of balls, or None without a closed form."""
-    closed = _closed_form(activation.slope)
+def dual_balls(expr: sp.Expr, covariance: arb_mat) -> arb_mat | None:
+    """Return ``E[s(u_i) s(u_k)]``, ``u ~ N(0, covariance)``, as a matrix of balls, or None without a closed form.
+
+    Parameters
+    ----------
+    expr
+        ``s`` as an expression of the activation's variable z.
+    covariance
+        ``(n, n)``; entries of a row whose variance is exactly 0 are NaN.
+    """
+    closed = _closed_form(expr)
     if closed is None:
         return None
-    n = len(inputs)
+    n = covariance.nrows()
     with ctx.workprec(PRECISION):
-        rows = arb_mat(inputs.tolist())
-        product = rows * rows.transpose()
-        scale = evaluator({})(inner_squared)
-        variances = [scale * product[i, i] for i in range(n)]
-        out = [[arb(0)] * n for _ in range(n)]
+        out = [[arb("nan")] * n for _ in range(n)]
         for i in range(n):
             for k in range(i + 1):
-                out[i][k] = out[k][i] = scale * product[i, k] * _ball_entry(closed, variances, product, scale, i, k)
+                u, v = covariance[i, i], covariance[k, k]
+                if not (u.is_zero() or v.is_zero()):
+                    cosine = arb(1) if i == k else covariance[i, k] / (u * v).sqrt()
+                    out[i][k] = out[k][i] = evaluator({QU: u, QV: v, RHO: cosine})(closed)
         return arb_mat(out)
 
 
-def _ball_entry(closed: sp.Expr, variances: list[arb], product: arb_mat, scale: arb, i: int, k: int) -> arb:
-    if variances[i].is_zero() or variances[k].is_zero():
-        return arb(0)  # multiplied by the inner product 0, whatever its finite value
-    cosine = arb(1) if i == k else scale * product[i, k] / (variances[i] * variances[k]).sqrt()
-    return evaluator({QU: variances[i], QV: variances[k], RHO: cosine})(closed)
+def limit_gram_balls(activation: Activation, inputs: Array, inner_squared: sp.Expr) -> arb_mat | None:
+    """Return the limit Gram of the exact binary inputs as a matrix of balls, or None without a closed form."""
+    with ctx.workprec(PRECISION):
+        rows = arb_mat(inputs.tolist())
+        covariance = rows * rows.transpose() * evaluator({})(inner_squared)
+        slopes = dual_balls(activation.slope, covariance)
+        if slopes is None:
+            return None
+        n = range(len(inputs))
+        zero = [covariance[i, i].is_zero() for i in n]
+        # a row of zeros: its inner product 0 is multiplied by a finite value, whatever that is
+        entries = [[arb(0) if zero[i] or zero[k] else covariance[i, k] * slopes[i, k] for k in n] for i in n]
+        return arb_mat(entries)
 
 
 def least_of_limit(activation: Activation, inputs: Array, inner_squared: sp.Expr) -> tuple[Measured, Certificate]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from theorycheck.constants import curvature_bound, slope_bound
+from theorycheck.constants import curvature_bound, slope_bound, value_bound
 from theorycheck.data_angles import least_sine, parallel_pairs
 from theorycheck.evidence import Certificate, Measured
 from theorycheck.flow import UNBOUNDED, Run, Trajectory
@@ -157,6 +157,11 @@ def output_variance(run: Run) -> Measured:
         found = dual_matrix(instance.activation.expr, row[None, :], instance.inner)
         total, error = total + float(found.matrix[0, 0]), error + found.error
     return Measured(total, error + instance.n * _EPS * abs(total))
+
+
+def value_supremum(run: Run) -> Measured:
+    """Return ``sup |s|``, infinite where the activation has none."""
+    return _enclosed(value_bound(run.instance.activation))
 
 
 def slope_supremum(run: Run) -> Measured:

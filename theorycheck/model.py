@@ -53,6 +53,9 @@ class Instance:
         neuron does not train stays frozen whatever its rate. Mean-field time is ``(m, m)``.
     output_scale
         kappa, where the neuron has one.
+    frozen
+        Of a deep network whose earlier layers are frozen: features of the samples layer by layer, the
+        data first, each ``(n, k)``; ``inputs`` are then the last of them up to a factor.
     """
 
     inputs: Array
@@ -69,6 +72,7 @@ class Instance:
     biases: Array | None = None
     rates: tuple[float, float] = (1.0, 1.0)
     output_scale: float = 1.0
+    frozen: tuple[Array, ...] = ()
 
     def __post_init__(self) -> None:
         n, d = np.shape(self.inputs)

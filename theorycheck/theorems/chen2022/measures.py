@@ -88,12 +88,15 @@ def _end(run: Run) -> Array:
 
 
 def _known(run: Run, moved: Array) -> float:
-    """Return how far the final weights may be off: proved where a bound is at hand, else estimated."""
+    """Return how far the final weights may be off: proved where a bound is at hand, else estimated.
+
+    The difference of two weights is rounded by as much as they are, however little they moved.
+    """
     path = run.trajectory
-    size = float(np.linalg.norm(moved))
+    size, lost = float(np.linalg.norm(moved)), 2 * _EPS * float(np.linalg.norm(run.instance.weights))
     if path is not None and path.bound is not None and np.isfinite(path.bound[-1, 1]):
-        return float(path.bound[-1, 1]) + 1e-13 * size
-    return 1e-6 * size + 1e-300
+        return float(path.bound[-1, 1]) + 1e-13 * size + lost
+    return 1e-6 * size + lost + 1e-300
 
 
 def window(run: Run) -> Measured:

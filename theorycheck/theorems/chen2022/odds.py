@@ -24,7 +24,7 @@ from theorycheck.statement import Assumption, Bound, Quantity
 from theorycheck.symbolic.activations import Activation
 from theorycheck.symbolic.tails import EPSILON
 from theorycheck.theorems.chen2022 import statements as t
-from theorycheck.theorems.chen2022.intervals import _steep as steep_intervals
+from theorycheck.theorems.chen2022.intervals import steep_intervals
 
 p = sp.Symbol("p", nonnegative=True)
 delta = sp.Symbol("delta", positive=True)
@@ -56,7 +56,7 @@ def hoeffding(number: sp.Expr) -> sp.Expr:
 # --- measures --------------------------------------------------------------------------------
 
 
-def _normal(low: float, high: float, spread: arb) -> arb:
+def normal(low: float, high: float, spread: arb) -> arb:
     """Return ``P(low <= N(0, spread^2) <= high)``."""
     if not low < high:
         return arb(0)
@@ -75,7 +75,7 @@ def _chance(data: bytes, shape: tuple[int, int], ends_at: tuple[float, float], s
         for row in rows.tolist():
             vector = arb_mat([row])
             size = (vector * vector.transpose())[0, 0] / shape[1]
-            found.append(ends(_normal(*ends_at, arb(spread) * size.sqrt())))
+            found.append(ends(normal(*ends_at, arb(spread) * size.sqrt())))
     return Measured.between(min(low for low, _ in found), min(high for _, high in found), True)
 
 

@@ -1,0 +1,123 @@
+"""Section 4.13 of chen2022 for ReLU, errata W8: what the flow conserves, and theorem B with the output weights trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, seed, settings
+from test_cards import agree, inside, looseness, points, three_ways
+
+from theorycheck.check import check, hunt
+from theorycheck.data import BadInput
+from theorycheck.evidence import Outcome, Truth
+from theorycheck.flow import Run, follow
+from theorycheck.measure import NoTrajectory
+from theorycheck.theorems.chen2022 import output_trained_relu as o
+from theorycheck.theorems.chen2022.output_trained_relu import RELU_TRAINED as CARD
+
+SABOTAGES = {claim.label: claim for claim in CARD.sabotages}
+SMALL = {"n": 2, "d": 3, "m": 8, "nu": 0.3}
+
+
+def test_no_adversarial_instance_refutes_a_claim():
+    share = settings.default.max_examples / 30
+
+    @seed(1)
+    @settings(max_examples=max(2, round(25 * share)), phases=["generate", "target"])
+    @given(CARD.instances())
+    def holds(instance):
+        report = check(CARD, instance, skip_vacuous=True)
+        assert not report.refuted, (report.instance, report.refuted)
+
+    holds()
+
+
+def test_the_showcase_confirms_each_claim():
+    for flags in CARD.showcase:
+        assert {verdict.outcome for verdict in check(CARD, CARD.example(**flags)).verdicts} == {Outcome.CONFIRMED}
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES)
+def test_every_sabotage_is_caught(sabotage):
+    found = hunt(CARD, SABOTAGES[sabotage], examples=120, seed=3)
+    assert found.verdict.outcome is Outcome.REFUTED, found
+
+
+def test_every_bound_has_one_value_however_it_is_evaluated():
+    for part in CARD.assumptions + CARD.claims + CARD.sabotages:
+        for expr in (part.bound.lhs, part.bound.rhs):
+            args = tuple(sorted(expr.free_symbols, key=str))
+            for point in points(args):
+                assert agree(*three_ways(expr, args, point)), (part.label, expr, point)
+
+
+def test_each_constant_is_where_its_looseness_says():
+    measured = looseness(CARD)
+    for claim in CARD.claims:
+        assert inside(claim.looseness, measured[claim.label]), (claim.label, measured)
+        assert not inside(claim.looseness, measured[claim.label] / 4)
+
+
+def test_the_reserve_is_conserved_because_s_is_homogeneous():
+    """``(c^2)' = 2 c c' = -(2 tau/n) c zeta s(h)`` and ``(tau |w|^2)' = -(2 tau/n) c zeta s'(h) h``, each sample by itself."""
+    c, h, zeta, n, tau = sp.symbols("c h zeta n tau", positive=True)
+    for value, slope, same in ((h, 1, True), (sp.tanh(h), 1 - sp.tanh(h) ** 2, False)):
+        by_c, by_w = 2 * c * (-tau / n * zeta * value), 2 * tau * h * (-c / n * zeta * slope)
+        assert (sp.simplify(by_c - by_w) == 0) is same
+
+
+def test_tanh_does_not_conserve_the_reserve():
+    instance = CARD.example(**SMALL, activation="tanh", tau=1.0)
+    run = follow(instance)
+    assert float(o.changed(-1.0, run).value) > 100 * float(o.DIGITS)
+    premises = check(CARD, instance).verdicts[0].premises
+    assert next(part for part in premises if part.label == "homogeneous").truth is Truth.NO
+
+
+@pytest.mark.parametrize("level", [0.999, 0.5])
+def test_below_the_threshold_the_conclusions_hold_and_above_the_test_fails(level):
+    outcomes = {verdict.outcome for verdict in check(CARD, CARD.example(**SMALL, level=level)).verdicts}
+    assert outcomes == {Outcome.CONFIRMED}
+    above = check(CARD, CARD.example(**SMALL, level=1.001), skip_vacuous=True).verdicts[0]
+    assert {part.label for part in above.premises if part.truth is Truth.NO} == {"test"}
+
+
+def test_a_neuron_without_reserve_is_not_counted():
+    """tau |w|^2 above c^2: nothing is promised, and the share is 0."""
+    instance = CARD.example(**SMALL, tau=0.1)
+    fast = replace(instance, parameters={**instance.parameters, "tau": 1e3})
+    assert float(o.share(Run(instance)).value) > 0
+    assert float(o.share(Run(fast)).value) == 0
+
+
+def test_one_output_weight_without_reserve_passes_through_0():
+    """n = m = 1, h = c = 1, tau = 4, y = -1: c^2 - tau h^2 < 0, and c changes its sign, so |c| >= c_lo cannot be had."""
+    base = CARD.example(n=1, d=1, m=1, mirrored=False, data="orthogonal")
+    instance = replace(
+        base,
+        inputs=np.ones((1, 1)),
+        labels=np.array([-1.0]),
+        weights=np.ones((1, 1)),
+        signs=np.ones(1),
+        rates=(1.0, 4.0),
+    )
+    path = follow(instance, 50.0).trajectory
+    assert path.final_outer[0, 0] < 0
+    # the reserve 1 - 4 is kept all the same
+    assert path.final_outer[0, 0] ** 2 - 4 * path.final_weights[0, 0] ** 2 == pytest.approx(-3.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("measure", [o.kept_weight, lambda run: o.changed(1.0, run)])
+def test_movement_needs_a_trajectory(measure):
+    with pytest.raises(NoTrajectory):
+        measure(Run(CARD.example(**SMALL)))
+
+
+def test_flags_out_of_range_are_refused():
+    for flags, word in (({"tau": -1.0}, "--tau"), ({"tau": math.inf}, "--tau"), ({"level": -0.5}, "--level")):
+        with pytest.raises(BadInput, match=word):
+            CARD.example(**{"m": 8, **flags})
