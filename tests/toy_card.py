@@ -129,7 +129,10 @@ def report(theorem: Theorem, instance: dict[str, Any], *, wide: float, rate: flo
 def registry(*cards: Theorem) -> types.SimpleNamespace:
     """Return what `theorycheck.theorems` offers, with these cards."""
     return types.SimpleNamespace(
-        cards=lambda: cards, papers=lambda: (PAPER,), card=lambda label: {c.label: c for c in cards}[label]
+        cards=lambda: cards,
+        conjectures=lambda: (),
+        papers=lambda: (PAPER,),
+        card=lambda label: {c.label: c for c in cards}[label],
     )
 
 

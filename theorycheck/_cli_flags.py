@@ -93,15 +93,29 @@ def _whole(kind: Any, tokens: Sequence[Token]) -> int:
         return int(value)
 
 
-def select(theorems: Sequence[Theorem], label: str | None) -> tuple[Theorem, ...]:
-    """Return the cards that a label or a paper's key names; all of them without one."""
+def select(theorems: Sequence[Theorem], label: str | None, apart: Sequence[Theorem] = ()) -> tuple[Theorem, ...]:
+    """Return the cards that a label or a paper's key names; all of them without one.
+
+    Those ``apart`` (statements known to be false) are found by their own label only.
+    """
     if label is None:
         return tuple(theorems)
-    chosen = tuple(theorem for theorem in theorems if label in (theorem.label, theorem.label.partition(".")[0]))
+    alone = tuple(theorem for theorem in apart if label == theorem.label)
+    chosen = alone or tuple(
+        theorem for theorem in theorems if label in (theorem.label, theorem.label.partition(".")[0])
+    )
     if not chosen:
-        names = [theorem.label for theorem in theorems]
+        names = [theorem.label for theorem in (*theorems, *apart)]
         raise UsageError(f"there is no card or paper {label!r}: {nearest(label, names)}")
     return chosen
+
+
+def only(theorems: Sequence[Theorem], label: str, apart: Sequence[Theorem] = ()) -> Theorem:
+    """Return the one card with this label; a paper's key is refused."""
+    chosen = select(theorems, label, apart)
+    if chosen[0].label != label:
+        raise UsageError(f"{label!r} is a paper: name one of its cards, {', '.join(one.label for one in chosen)}")
+    return chosen[0]
 
 
 def named(theorems: Iterable[Theorem], tokens: Sequence[str]) -> str | None:

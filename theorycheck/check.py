@@ -225,18 +225,21 @@ def _frequency(claim: Claim, promised: float, seen: list[Judgement]) -> Judgemen
 
 @dataclass(frozen=True)
 class Find:
-    """The worst instance that a hunt came upon, and the verdict there."""
+    """The worst instance that a hunt came upon, the verdict there, and how many it looked at in all."""
 
     verdict: Verdict
     instance: Mapping[str, Any]
     looked_at: int
 
 
-def hunt(theorem: Theorem, claim: Claim, *, examples: int = 60, seed: int = 0, draws: int | None = None) -> Find:
+def hunt(
+    theorem: Theorem, claim: Claim, *, examples: int = 60, seed: int = 0, draws: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Find:  # fmt: skip
     """Search the theorem's own instances for the one that hurts a claim most.
 
-    Instances whose premises surely fail are skipped without a simulation. Stops at the first
-    refutation.
+    Worse is a worse outcome (refuted is worst), then less relative slack. Instances whose premises surely fail are
+    skipped without a simulation. Stops at the first refutation.
 
     Parameters
     ----------
@@ -244,47 +247,44 @@ def hunt(theorem: Theorem, claim: Claim, *, examples: int = 60, seed: int = 0, d
         A claim or a sabotage of the theorem.
     examples
         How many instances to look at.
-
-    Returns
-    -------
-    Find
-        Ordered by outcome first (refuted is worst), then by relative slack.
+    progress
+        Called with the fraction done.
     """
     from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
     from hypothesis import seed as seeded
 
-    worst: list[tuple[tuple[int, float], Find]] = []
+    worst: list[tuple[tuple[int, float], Verdict, Mapping[str, Any]]] = []
     count = 0
 
-    class Found(Exception):
-        pass
+    class Found(Exception): ...
+
+    def refuted() -> bool:
+        return bool(worst) and worst[0][1].outcome is Outcome.REFUTED
 
     @seeded(seed)
     @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.target],
-        suppress_health_check=list(HealthCheck),
-        print_blob=False,
-        verbosity=Verbosity.quiet,
-    )
+        max_examples=examples, database=None, deadline=None, phases=[Phase.generate, Phase.target],
+        suppress_health_check=list(HealthCheck), print_blob=False, verbosity=Verbosity.quiet,
+    )  # fmt: skip
     @given(theorem.instances())
     def look(instance: Instance) -> None:
         nonlocal count
-        count += 1
-        (verdict,) = check(theorem, instance, claims=(claim,), draws=draws, skip_vacuous=True).verdicts
-        score = badness(verdict)
-        if score[0] > 0:
-            target(max(-1e6, min(1e6, score[1])))
-        if not worst or score > worst[0][0]:
-            worst[:] = [(score, Find(verdict, dict(instance.description), count))]
-        if verdict.outcome is Outcome.REFUTED:
+        if not refuted():  # Hypothesis runs what failed once more: it fails at once
+            count += 1
+            (verdict,) = check(theorem, instance, claims=(claim,), draws=draws, skip_vacuous=True).verdicts
+            score = badness(verdict)
+            if score[0] > 0:
+                target(max(-1e6, min(1e6, score[1])))
+            if not worst or score > worst[0][0]:
+                worst[:] = [(score, verdict, dict(instance.description))]
+            if progress is not None:
+                progress(min(count / examples, 1.0))
+        if refuted():
             raise Found
 
     with suppress(Found):
         look()
-    return worst[0][1]
+    return Find(*worst[0][1:], count)
 
 
 _ORDER = (Outcome.VACUOUS, Outcome.OBSERVED, Outcome.UNDECIDED, Outcome.CONFIRMED, Outcome.REFUTED)

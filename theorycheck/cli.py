@@ -1,4 +1,4 @@
-"""The command line: ``theorycheck list | show | check | certify | recheck``.
+"""The command line: ``theorycheck list | show | check | hunt | certify | recheck``.
 
 Exit status: 0 fine; 1 something is refuted, broken, not certified or not valid; 2 wrong usage or bad input; 130 stopped
 by Ctrl-C. Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from theorycheck import __version__
-from theorycheck._cli_flags import UsageError, check_signature, named, one_line, select, sentence
+from theorycheck._cli_flags import UsageError, check_signature, named, one_line, only, select, sentence
 
 if TYPE_CHECKING:
     from theorycheck.statement import Theorem
 
-VERBS = ("list", "show", "check", "certify", "recheck")
+VERBS = ("list", "show", "check", "hunt", "certify", "recheck")
 JsonFile = Annotated[str | None, Parameter(help="Write JSON to this file; - is standard output.", show_default=False)]
 
 
@@ -58,11 +58,11 @@ def list_cards(*, markdown: Annotated[bool, Parameter(negative=())] = False, jso
 
     write = json_writer(json)
     cards, papers = theorems.cards(), theorems.papers()
-    write(list_document(cards, papers))
+    write(list_document(cards, papers, theorems.conjectures()))
     if markdown and json != "-":
         say_text(card_table_markdown(cards, papers))
     elif json != "-":
-        say(card_table(cards, papers))
+        say(card_table(cards, papers, theorems.conjectures()))
     return 0
 
 
@@ -81,21 +81,50 @@ def show(card: str, /, *, format: Literal["text", "markdown", "latex"] = "text",
     from theorycheck.report_json import show_document
 
     papers = theorems.papers()
-    chosen = select(theorems.cards(), card)
-    if chosen[0].label != card:
-        raise UsageError(f"{card!r} is a paper: name one of its cards, {', '.join(one.label for one in chosen)}")
-    json_writer(json)(show_document(chosen[0], papers))
+    chosen = only(theorems.cards(), card, theorems.conjectures())
+    json_writer(json)(show_document(chosen, papers))
     if json == "-":
         return 0
     if format == "text":
-        say_text(report.card_text(chosen[0], papers, width=width(), unicode=has_unicode()))
+        say_text(report.card_text(chosen, papers, width=width(), unicode=has_unicode()))
     else:
-        say_text((report.card_markdown if format == "markdown" else report.card_latex)(chosen[0], papers))
+        say_text((report.card_markdown if format == "markdown" else report.card_latex)(chosen, papers))
     return 0
 
 
 def check(card: str | None = None, /, **flags: str) -> None:
     """Hold cards against networks: all of them, a paper's, or one; see check CARD --help."""
+
+
+def hunt(
+    card: str,
+    claim: str | None = None,
+    /,
+    *,
+    examples: int = 60,
+    seed: int = 0,
+    draws: int | None = None,
+    json: JsonFile = None,
+) -> int:
+    """Look among a card's own adversarial instances for the one that hurts a claim most.
+
+    Parameters
+    ----------
+    card
+        Its label, such as chen2022.naive.
+    claim
+        One of its claims, or of its sabotages (false versions, which must be refuted); every claim without one.
+    examples
+        How many instances to look at for each claim; a refutation ends the search.
+    seed
+        Another seed looks at other instances.
+    draws
+        How many draws of the weights a claim about probability is judged by.
+    """
+    from theorycheck import theorems
+    from theorycheck._cli_hunt import run
+
+    return run(only(theorems.cards(), card, theorems.conjectures()), claim, examples, seed, draws, json)
 
 
 def certify(card: str | None = None, /, **flags: str) -> None:
@@ -143,18 +172,18 @@ def _check_verb(tokens: Sequence[str]) -> int:
     """Parse ``check`` with the flags of the cards that the tokens name, then run it."""
     from theorycheck import theorems
 
-    cards = theorems.cards()
-    guess = named(cards, tokens[1:])
-    command, bound = _parse_check(select(cards, guess), tokens)
+    cards, apart = theorems.cards(), theorems.conjectures()
+    guess = named((*cards, *apart), tokens[1:])
+    command, bound = _parse_check(select(cards, guess, apart), tokens)
     if command.__name__ != check.__name__:
         return command(*bound.args, **bound.kwargs) or 0
     given = dict(bound.arguments)
     label = given.pop("card", None)
     if label != guess:
         # a flag's value looked like a card's name, or the name is unknown
-        given = dict(_parse_check(select(cards, label), tokens)[1].arguments)
+        given = dict(_parse_check(select(cards, label, apart), tokens)[1].arguments)
         given.pop("card", None)
-    return _check(select(cards, label), given.pop("draws", None), given.pop("json", None), given)
+    return _check(select(cards, label, apart), given.pop("draws", None), given.pop("json", None), given)
 
 
 def _parse_check(chosen: Sequence[Theorem], tokens: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
@@ -204,6 +233,7 @@ def _application(check_verb: Callable[..., int | None], certify_verb: Callable[.
     app.command(list_cards, name="list")
     app.command(show)
     app.command(check_verb, name="check")
+    app.command(hunt)
     app.command(certify_verb, name="certify")
     app.command(recheck)
     return app

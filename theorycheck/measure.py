@@ -161,20 +161,21 @@ def output_variance(run: Run) -> Measured:
 
 def value_supremum(run: Run) -> Measured:
     """Return ``sup |s|``, infinite where the activation has none."""
-    return _enclosed(value_bound(run.instance.activation))
+    return supremum_of(value_bound(run.instance.activation))
 
 
 def slope_supremum(run: Run) -> Measured:
     """Return ``sup |s'|``."""
-    return _enclosed(slope_bound(run.instance.activation))
+    return supremum_of(slope_bound(run.instance.activation))
 
 
 def curvature_supremum(run: Run) -> Measured:
     """Return ``sup |s''|``; infinite (so that nothing can be concluded) at a kink."""
-    return _enclosed(curvature_bound(run.instance.activation))
+    return supremum_of(curvature_bound(run.instance.activation))
 
 
-def _enclosed(found: Certificate) -> Measured:
+def supremum_of(found: Certificate) -> Measured:
+    """Return an enclosed supremum over the real line; infinite where nothing bounds it."""
     # so large a supremum on |z| <= 2^64 grows with z: there is none on the line
     return Measured.between(found.lower, found.upper, rigorous=True) if found.upper < UNBOUNDED else Measured(np.inf)
 

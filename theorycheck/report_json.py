@@ -9,7 +9,7 @@ Every document has
 ``platform``
     ``system``, ``machine`` and ``cores``; never a host name or a path.
 
-``theorycheck list`` adds ``cards`` and ``papers``; ``theorycheck show`` adds ``card``. A card is
+``theorycheck list`` adds ``cards``, ``conjectures`` (known to be false) and ``papers``; ``theorycheck show`` adds ``card``. A card is
 
     {"label", "title", "standing", "reference": {"paper", "place", "note"}, "notation", "order",
      "quantities": [{"symbol", "says"}],
@@ -30,6 +30,10 @@ and a paper is ``{"key", "title", "authors", "year", "url", "claims": [{"label",
                    "conclusion": judgement}],
      "broken": [{"theorem", "flags", "error"}], "notes": [sentences], "seconds"}
 
+``theorycheck hunt`` adds
+
+    {"theorem", "seconds", "finds": [the keys of a verdict, and "looked_at": number of instances]}
+
 where ``instance`` is the report's own description (flags, seed, sizes, scaling), and a judgement is
 ``{"label", "truth", "slack", "error", "strict", "lhs", "rhs", "note", "certificate", "tightest"}``;
 ``certificate`` is ``null`` or ``{"says", "method", "lower", "upper"}``, ``tightest`` is ``null`` or, for a claim
@@ -47,12 +51,15 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from theorycheck import __version__
 from theorycheck.evidence import Judgement, Report, Verdict
 from theorycheck.flags import flags_of
 from theorycheck.statement import Assumption, Claim, Paper, Theorem
+
+if TYPE_CHECKING:
+    from theorycheck.check import Find
 
 SCHEMA = "theorycheck/1"
 LIBRARIES = ("numpy", "scipy", "sympy", "numba", "python-flint", "hypothesis", "scikit-learn")
@@ -89,11 +96,14 @@ def surroundings() -> dict[str, Any]:
     return {"schema": SCHEMA, "versions": versions, "platform": machine}
 
 
-def list_document(theorems: Sequence[Theorem], papers: Sequence[Paper]) -> dict[str, Any]:
+def list_document(
+    theorems: Sequence[Theorem], papers: Sequence[Paper], conjectures: Sequence[Theorem] = ()
+) -> dict[str, Any]:
     """Return the document of ``theorycheck list``."""
     return {
         **surroundings(),
         "cards": [card_record(theorem, papers) for theorem in theorems],
+        "conjectures": [card_record(theorem, papers) for theorem in conjectures],
         "papers": [_paper_record(paper) for paper in papers],
     }
 
@@ -127,6 +137,12 @@ def check_document(
         "notes": told,
         "seconds": seconds,
     }
+
+
+def hunt_document(theorem: Theorem, finds: Sequence[Find], seconds: float = 0.0) -> dict[str, Any]:
+    """Return the document of ``theorycheck hunt``."""
+    found = [{**_verdict_record(find.verdict, find.instance), "looked_at": find.looked_at} for find in finds]
+    return {**surroundings(), "theorem": theorem.label, "finds": found, "seconds": seconds}
 
 
 def card_record(theorem: Theorem, papers: Sequence[Paper]) -> dict[str, Any]:

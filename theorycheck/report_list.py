@@ -11,24 +11,35 @@ from theorycheck.report import markdown_escape
 from theorycheck.statement import Paper, PaperClaim, Theorem
 
 NOBODY = "no card yet"
+FALSE = "Known to be false, kept for their counterexamples"
 
 
-def card_table(theorems: Sequence[Theorem], papers: Sequence[Paper]) -> list[Text | Padding]:
-    """Return the cards paper by paper, and under them what the abstract claims and who realises it."""
+def card_table(
+    theorems: Sequence[Theorem], papers: Sequence[Paper], conjectures: Sequence[Theorem] = ()
+) -> list[Text | Padding]:
+    """Return the cards paper by paper, under them what the abstract claims and who realises it; at the end what is false."""
     shown: list[Text | Padding] = []
     widest = max((len(theorem.label) for theorem in theorems), default=0)
     for paper in papers:
         shown.append(Text(f"{paper.key}: {paper.authors}, {paper.title} ({paper.year})", style="bold"))
         for theorem in theorems:
             if theorem.reference.paper == paper.key:
-                words = f"{theorem.label:{widest}}  {theorem.standing.value:10}  {', '.join(_claim_names(theorem))}"
-                shown += [_indented(words, 2), _indented(theorem.title, 6, style="dim")]
+                shown += _card(theorem, widest)
         shown += [_indented("The abstract claims:", 2, style="italic")] if paper.claims else []
         for claim in paper.claims:
             shown.append(_indented(f"{claim.label}: {claim.says}", 4))
             shown.append(_indented(_realisers(claim), 8, style="dim"))
         shown.append(Text(""))
+    if conjectures:
+        shown.append(Text(f"{FALSE}:", style="bold"))
+    for theorem in conjectures:
+        shown += [*_card(theorem, widest), _indented(f"ask for it by name: theorycheck hunt {theorem.label}", 6)]
     return shown
+
+
+def _card(theorem: Theorem, widest: int) -> list[Padding]:
+    words = f"{theorem.label:{widest}}  {theorem.standing.value:10}  {', '.join(_claim_names(theorem))}"
+    return [_indented(words, 2), _indented(theorem.title, 6, style="dim")]
 
 
 def _indented(text: str, columns: int, style: str = "") -> Padding:

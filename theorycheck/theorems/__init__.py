@@ -28,15 +28,20 @@ def cards() -> tuple[Theorem, ...]:
     return tuple(theorem for module in _modules() for theorem in module.THEOREMS)  # type: ignore[attr-defined]
 
 
+def conjectures() -> tuple[Theorem, ...]:
+    """Return the statements that are known to be false, kept for their counterexamples; none of them is a card of the list."""
+    return tuple(theorem for module in _modules() for theorem in getattr(module, "CONJECTURES", ()))
+
+
 def card(label: str) -> Theorem:
-    """Return the card with this label.
+    """Return the card, or the conjecture, with this label.
 
     Raises
     ------
     KeyError
         If there is none.
     """
-    return {theorem.label: theorem for theorem in cards()}[label]
+    return {theorem.label: theorem for theorem in (*cards(), *conjectures())}[label]
 
 
 def recipes() -> tuple[Recipe, ...]:

@@ -5,11 +5,12 @@ from theorycheck.theorems.chen2022.certificates import CERTIFICATES
 from theorycheck.theorems.chen2022.chances import LEMMA
 from theorycheck.theorems.chen2022.gradient_descent import DESCENT
 from theorycheck.theorems.chen2022.identities import OUTPUTS, SANDWICH
+from theorycheck.theorems.chen2022.naive import NAIVE
 from theorycheck.theorems.chen2022.output_scale import SCALE
 from theorycheck.theorems.chen2022.steep import A, B
 from theorycheck.theorems.chen2022.window import C
 
-__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
+__all__ = ["CERTIFICATES", "CONJECTURES", "PAPER", "THEOREMS"]
 
 PAPER = Paper(
     key="chen2022",
@@ -37,3 +38,5 @@ PAPER = Paper(
 )
 
 THEOREMS: tuple[Theorem, ...] = (SANDWICH, OUTPUTS, LEMMA, A, B, C, SCALE, DESCENT)
+#: false, kept for its counterexamples: not among the theorems
+CONJECTURES: tuple[Theorem, ...] = (NAIVE,)

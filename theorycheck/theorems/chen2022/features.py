@@ -21,11 +21,12 @@ import sympy as sp
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from theorycheck import measure
 from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.constants import hermite_coefficients_certified, value_bound
 from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
-from theorycheck.flow import UNBOUNDED, Run
+from theorycheck.flow import Run
 from theorycheck.grams import Array
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
@@ -91,8 +92,7 @@ def _coefficient(k: int, run: Run) -> Measured:
 
 def largest_value(run: Run) -> Measured:
     """Return ``B = sup |s|`` of the last frozen layer, infinite where there is none."""
-    found = value_bound(f.last_activation(run))
-    return Measured.between(found.lower, found.upper, True) if found.upper < UNBOUNDED else Measured(np.inf)
+    return measure.supremum_of(value_bound(f.last_activation(run)))
 
 
 def _is_bounded(run: Run) -> Measured:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,19 +21,17 @@ from hypothesis.strategies import SearchStrategy
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.certify.problem import of_instance
-from theorycheck.constants_line import line_supremum
 from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
-from theorycheck.flow import UNBOUNDED, Run, follow
+from theorycheck.flow import Run, follow
 from theorycheck.measure import NoTrajectory
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
-from theorycheck.symbolic.activations import Activation
 from theorycheck.symbolic.network import INNER, MEAN_FIELD, OUTPUT_WEIGHT
 from theorycheck.theorems._data import keyword_example
-from theorycheck.theorems.chen2022 import measures, steep
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
+from theorycheck.theorems.chen2022 import steep
 from theorycheck.theorems.chen2022.intervals import candidates
 
 #: f = (1/m) sum_i c_i s(w_i . x/sqrt d), both layers trained
@@ -67,18 +65,6 @@ ALLOWED = tuple(test.rhs / (test.lhs / t.zeta_0) for test in (WINDOW_TEST, OUTPU
 # --- measures --------------------------------------------------------------------------------
 
 
-@cache
-def _supremum(activation: Activation) -> Measured:
-    found = line_supremum(activation.expr, "sup |s|")
-    # so large on |z| <= 2^64: it grows with z
-    return Measured.between(found.lower, found.upper, rigorous=True) if found.upper < UNBOUNDED else Measured(np.inf)
-
-
-def supremum(run: Run) -> Measured:
-    """Return ``B = sup |s|``, infinite for an unbounded activation."""
-    return _supremum(run.instance.activation)
-
-
 def output_movement(run: Run) -> Measured:
     """Return ``max_i |c_i(t) - c_i(0)|``, its supremum over the whole run."""
     if run.trajectory is None:
@@ -89,20 +75,12 @@ def output_movement(run: Run) -> Measured:
     return Measured.between(low, high)
 
 
-def window(run: Run) -> Measured:
-    """Return ``max_ia |h_ia(T) - h_ia(0)|`` at the end of the run; both of the weights are rounded."""
-    found, instance = measures.window(run), run.instance
-    reach = float(np.linalg.norm(instance.inputs, axis=1).max() * np.linalg.norm(instance.weights, axis=1).max())
-    return Measured(found.value, found.error + 8 * np.finfo(float).eps * instance.inner * reach)
-
-
 QUANTITIES = (
     *s.SIZES[:1],
     *(part for part in s.GEOMETRY if part.symbol in (t.lam, t.g)),
-    *s.STEEP, s.RESIDUAL, s.SLOPE, s.C_HIGH, s.RATE,
-    Quantity(s.moved, s.WINDOW.says, window),
+    *s.STEEP, s.RESIDUAL, s.SLOPE, s.C_HIGH, s.RATE, s.WINDOW,
     Quantity(tau, "how much faster the output weights move", measure.parameter("tau")),
-    Quantity(top, "sup |s|", supremum),
+    Quantity(top, "sup |s|", measure.value_supremum),
     Quantity(turned, "largest movement of an output weight during the run", output_movement),
 )  # fmt: skip
 
