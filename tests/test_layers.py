@@ -16,7 +16,7 @@ LAYERS = (
     {"theorems", "check"},
     {"certify"},
     {"judge"},
-    {"measure", "adversary"},
+    {"measure", "adversary", "experiment"},
     {"flow"},
     {"model"},
     {"network"},
@@ -28,8 +28,8 @@ LAYERS = (
 )
 # a group of files that is one module of the list, split to stay readable
 GROUPS = {
-    "_cli_check": "cli", "_cli_flags": "cli", "_cli_output": "cli", "_cli_certify": "cli", "_cli_hunt": "cli", "_cli_recheck": "cli", "__main__": "cli", "flags": "report",
-    "report_json": "report", "report_certify": "report", "report_latex": "report", "report_list": "report", "report_table": "report",
+    "_cli_check": "cli", "_cli_flags": "cli", "_cli_output": "cli", "_cli_certify": "cli", "_cli_hunt": "cli", "_cli_experiment": "cli", "_cli_recheck": "cli", "__main__": "cli", "flags": "report",
+    "report_json": "report", "report_certify": "report", "report_experiment": "report", "report_latex": "report", "report_list": "report", "report_table": "report",
     "data_angles": "data", "data_files": "data", "bounds": "enclose",
     "constants_complex": "constants", "constants_far": "constants", "constants_gauss": "constants",
     "constants_line": "constants",

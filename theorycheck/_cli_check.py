@@ -91,7 +91,7 @@ def _together(jobs: Sequence[Job], draws: int | None, advance: Callable[[float, 
     """Yield each job, in order, with a function that gives its result from one of several processes."""
     workers = max(1, min(os.cpu_count() or 1, len(jobs)))
     context = multiprocessing.get_context("spawn")  # a fork would inherit locks of BLAS threads
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=one_thread) as pool:
         try:
             futures = [pool.submit(_elsewhere, job.theorem.label, dict(job.flags), draws) for job in jobs]
             for done, future in enumerate(as_completed(futures), start=1):
@@ -102,7 +102,7 @@ def _together(jobs: Sequence[Job], draws: int | None, advance: Callable[[float, 
             pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
     """Leave the cores to the processes: a BLAS of its own threads would only get in their way."""
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")

@@ -1,4 +1,4 @@
-"""The command line: ``theorycheck list | show | check | hunt | certify | recheck``.
+"""The command line: ``theorycheck list | show | check | hunt | experiment | certify | recheck``.
 
 Exit status: 0 fine; 1 something is refuted, broken, not certified or not valid; 2 wrong usage or bad input; 130 stopped
 by Ctrl-C. Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
@@ -21,7 +21,7 @@ from theorycheck._cli_flags import UsageError, check_signature, named, one_line,
 if TYPE_CHECKING:
     from theorycheck.statement import Theorem
 
-VERBS = ("list", "show", "check", "hunt", "certify", "recheck")
+VERBS = ("list", "show", "check", "hunt", "experiment", "certify", "recheck")
 JsonFile = Annotated[str | None, Parameter(help="Write JSON to this file; - is standard output.", show_default=False)]
 
 
@@ -52,6 +52,7 @@ def list_cards(*, markdown: Annotated[bool, Parameter(negative=())] = False, jso
         Print the table that README carries.
     """
     from theorycheck import theorems
+    from theorycheck._cli_experiment import listing
     from theorycheck._cli_output import json_writer, say, say_text
     from theorycheck.report_json import list_document
     from theorycheck.report_list import card_table, card_table_markdown
@@ -63,6 +64,13 @@ def list_cards(*, markdown: Annotated[bool, Parameter(negative=())] = False, jso
         say_text(card_table_markdown(cards, papers))
     elif json != "-":
         say(card_table(cards, papers, theorems.conjectures()))
+        say(
+            [
+                "",
+                "Experiments, observed and not proved (theorycheck experiment NAME):",
+                *(f"  {line}" for line in listing()),
+            ]
+        )
     return 0
 
 
@@ -125,6 +133,33 @@ def hunt(
     from theorycheck._cli_hunt import run
 
     return run(only(theorems.cards(), card, theorems.conjectures()), claim, examples, seed, draws, json)
+
+
+def experiment(
+    name: str | None = None,
+    /,
+    *,
+    seeds: int = 0,
+    only: str | None = None,
+    picture: str | None = None,
+    json: JsonFile = None,
+) -> int:
+    """Run an experiment: what is seen over many runs where nothing is proved, with intervals.
+
+    Parameters
+    ----------
+    name
+        Its label, such as chen2022.generalisation; theorycheck list names them all.
+    seeds
+        How often every point is run; 0 is the experiment's own number.
+    only
+        A part of it: FACTOR=VALUE, such as scaling=NTK.
+    picture
+        Draw it to this file: .svg, .png or .pdf.
+    """
+    from theorycheck._cli_experiment import run
+
+    return run(name, seeds, only, picture, json)
 
 
 def certify(card: str | None = None, /, **flags: str) -> None:
@@ -234,6 +269,7 @@ def _application(check_verb: Callable[..., int | None], certify_verb: Callable[.
     app.command(show)
     app.command(check_verb, name="check")
     app.command(hunt)
+    app.command(experiment)
     app.command(certify_verb, name="certify")
     app.command(recheck)
     return app

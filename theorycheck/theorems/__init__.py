@@ -7,6 +7,7 @@ import pkgutil
 from functools import cache
 
 from theorycheck.certify.recipe import Recipe
+from theorycheck.experiment import Experiment
 from theorycheck.statement import Paper, Theorem
 
 
@@ -42,6 +43,11 @@ def card(label: str) -> Theorem:
         If there is none.
     """
     return {theorem.label: theorem for theorem in (*cards(), *conjectures())}[label]
+
+
+def experiments() -> tuple[Experiment, ...]:
+    """Return every experiment, paper by paper."""
+    return tuple(one for module in _modules() for one in getattr(module, "EXPERIMENTS", ()))
 
 
 def recipes() -> tuple[Recipe, ...]:

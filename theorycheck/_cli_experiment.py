@@ -1,0 +1,126 @@
+"""The work behind ``theorycheck experiment``: many runs on all cores, their means, answers and picture."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from theorycheck._cli_flags import UsageError, nearest, one_line
+from theorycheck._cli_recheck import bar
+
+if TYPE_CHECKING:
+    from theorycheck.experiment import Experiment, Observation, Point
+
+
+def run(label: str | None, seeds: int, only: str | None, picture: str | None, json: str | None) -> int:
+    """Run an experiment; print means and answers, write the files. Its exit status is 0: nothing is refuted by it."""
+    from theorycheck._cli_output import json_writer, say
+    from theorycheck.experiment import answers
+    from theorycheck.report_experiment import answers_table, draw, experiment_document, means_table
+
+    experiment = _chosen(label)
+    points = _points(experiment, only)
+    count = _seeds(experiment, seeds)
+    path = _picture(picture)
+    write = json_writer(json)
+    started = time.perf_counter()
+    seen = _observed(experiment, points, range(count))
+    found, seconds = answers(experiment, seen), time.perf_counter() - started
+    if json != "-":
+        say([f"{experiment.label}: {experiment.title} ({experiment.standing.value})", experiment.protocol, ""])
+        say([means_table(experiment, seen), answers_table(experiment, found)])
+        say([f"observed, not proved: {len(points)} points, {count} seeds, {seconds:.1f} s"])
+    if path is not None:
+        draw(experiment, seen, path)
+        if json != "-":
+            say([f"picture: {path}"])
+    write(experiment_document(experiment, seen, found, seconds))
+    return 0
+
+
+def listing() -> Iterator[str]:
+    """Yield a line for every experiment."""
+    from theorycheck import theorems
+
+    for one in theorems.experiments():
+        yield f"{one.label}  {one.title} ({one.standing.value}; {len(one.points())} points, {one.seeds} seeds)"
+
+
+def _chosen(label: str | None) -> Experiment:
+    from theorycheck import theorems
+
+    known = {one.label: one for one in theorems.experiments()}
+    if label is None:
+        raise UsageError(f"experiment needs a name: one of {', '.join(known)}")
+    if label not in known:
+        raise UsageError(f"there is no experiment {label!r}: {nearest(label, list(known))}")
+    return known[label]
+
+
+def _points(experiment: Experiment, only: str | None) -> list[Point]:
+    """Return the grid, or where one factor has one value: ``--only task=|x1|``."""
+    if only is None:
+        return experiment.points()
+    name, equals, text = only.partition("=")
+    if name not in experiment.factors or not equals:
+        raise UsageError(f"--only takes FACTOR=VALUE with a factor among {', '.join(experiment.factors)}, not {only!r}")
+    values = {str(value): value for value in experiment.factors[name]}
+    if text not in values:
+        raise UsageError(f"--only {only!r}: {name} is one of {', '.join(map(repr, values))}")
+    return experiment.points(**{name: values[text]})
+
+
+def _seeds(experiment: Experiment, seeds: int) -> int:
+    if seeds < 0:
+        raise UsageError(f"--seeds is {seeds}: give a whole number of at least 2, or 0 for the experiment's own")
+    if seeds == 1:
+        raise UsageError("--seeds is 1: an interval needs at least 2")
+    return seeds or experiment.seeds
+
+
+def _picture(target: str | None) -> Path | None:
+    from theorycheck._cli_output import writable
+    from theorycheck.data import BadInput
+    from theorycheck.report_experiment import check_picture
+
+    if target is None:
+        return None
+    try:
+        check_picture(Path(target))
+    except BadInput as problem:
+        raise UsageError(f"--picture {target!r}: {one_line(problem)}") from None
+    return writable(target, "--picture")
+
+
+def _observed(experiment: Experiment, points: list[Point], seeds: range) -> list[Observation]:
+    """Run every point for every seed in processes of their own, as many as there are cores."""
+    from theorycheck._cli_check import one_thread
+    from theorycheck.experiment import Observation
+
+    wanted = [(dict(point), seed) for seed in seeds for point in points]
+    workers = max(1, min(os.cpu_count() or 1, len(wanted)))
+    context = multiprocessing.get_context("spawn")
+    numbers: dict[int, Mapping[str, float]] = {}
+    with bar() as progress, ProcessPoolExecutor(workers, mp_context=context, initializer=one_thread) as pool:
+        progress(0.0, experiment.label)
+        futures = {pool.submit(elsewhere, experiment.label, *one): k for k, one in enumerate(wanted)}
+        try:
+            for future in as_completed(futures):
+                numbers[futures[future]] = future.result()
+                progress(len(numbers) / len(wanted), experiment.label)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [Observation(point, seed, numbers[k]) for k, (point, seed) in enumerate(wanted)]
+
+
+def elsewhere(label: str, point: dict[str, Any], seed: int) -> Mapping[str, float]:
+    """Make one run in a worker process, which finds the experiment by its label."""
+    from theorycheck import theorems
+
+    experiment = next(one for one in theorems.experiments() if one.label == label)
+    return experiment.observe(point, seed)

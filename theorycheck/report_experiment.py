@@ -1,0 +1,193 @@
+"""An experiment's means, answers and picture: tables for a terminal, a figure for a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.table import Table
+
+from theorycheck.data import BadInput
+from theorycheck.experiment import LEVEL, Answer, Experiment, Observation
+from theorycheck.report_json import surroundings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: dark and light enough to be told apart in grey; solid for the first arm, dashed for the second
+_INK = ("#1b4f8a", "#d98b3a", "#4a8f5b", "#8a4f9e")
+_MARKS = ("o", "s", "^", "D")
+FORMATS = (".svg", ".png", ".pdf")
+
+
+def means_table(experiment: Experiment, seen: Sequence[Observation]) -> Table:
+    """Return mean and standard deviation over the seeds: a row for every number, a column for every arm."""
+    from rich.box import SIMPLE_HEAD
+
+    arms = [
+        arm for arm in experiment.factors[experiment.arms] if any(run.point[experiment.arms] == arm for run in seen)
+    ]
+    others = [name for name in experiment.factors if name != experiment.arms]
+    table = Table(box=SIMPLE_HEAD, title="mean (standard deviation) over seeds", title_justify="left")
+    for name in (*others, "number", *map(str, arms)):
+        table.add_column(name, justify="right" if name in map(str, arms) else "left")
+    rows = {tuple(run.point[name] for name in others): None for run in seen}
+    for row in rows:
+        here = [run for run in seen if tuple(run.point[name] for name in others) == row]
+        for k, number in enumerate(experiment.numbers):
+            groups = ([run.numbers[number] for run in here if run.point[experiment.arms] == arm] for arm in arms)
+            head = map(str, row) if k == 0 else [""] * len(row)
+            table.add_row(*head, number, *map(_spread, groups), end_section=k + 1 == len(experiment.numbers))
+    return table
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    mean = f"{np.mean(values):.3g}"
+    return f"{mean} ({np.std(values, ddof=1):.2g})" if len(values) > 1 else mean
+
+
+def answers_table(experiment: Experiment, found: Sequence[Answer]) -> Table:
+    """Return the answers with their intervals, question by question."""
+    from rich.box import SIMPLE_HEAD
+
+    table = Table(box=SIMPLE_HEAD, title=f"paired over seeds, {LEVEL:.0%} intervals (Student)", title_justify="left")
+    for name in ("question", "mean", "interval", "answer"):
+        table.add_column(name, overflow="fold", justify="right" if name in ("mean", "interval") else "left")
+    for question in experiment.questions:
+        table.add_row(question.says, "", "", "")
+        for one in (one for one in found if one.question == question.label):
+            where = ", ".join(f"{key} = {value}" for key, value in one.group.items())
+            table.add_row(f"  {where}", f"{one.mean:.3g}", f"[{one.low:.3g}, {one.high:.3g}]", one.word)
+    return table
+
+
+def experiment_document(
+    experiment: Experiment, seen: Sequence[Observation], found: Sequence[Answer], seconds: float
+) -> dict[str, Any]:
+    """Return the runs and the answers as plain data for JSON; infinite ends of intervals are null."""
+    return {
+        **surroundings(),
+        "experiment": experiment.label, "title": experiment.title, "protocol": experiment.protocol,
+        "standing": experiment.standing.value, "numbers": dict(experiment.numbers), "seconds": seconds, "level": LEVEL,
+        "runs": [{"point": dict(run.point), "seed": run.seed, "numbers": dict(run.numbers)} for run in seen],
+        "answers": [
+            {"question": one.question, "group": dict(one.group), "mean": _finite(one.mean), "low": _finite(one.low),
+             "high": _finite(one.high), "seeds": one.seeds, "answer": one.word}
+            for one in found
+        ],
+    }  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture that could not be drawn, before anything is run.
+
+    Raises
+    ------
+    BadInput
+        If the ending names no format, or matplotlib is not installed.
+    """
+    if path.suffix not in FORMATS:
+        raise BadInput(
+            f"a picture's file ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not {path.suffix or 'nothing'!r}"
+        )
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise BadInput(
+            'pictures need matplotlib: pip install "theorycheck[notebook]", or leave out the picture'
+        ) from None
+
+
+def draw(experiment: Experiment, seen: Sequence[Observation], path: Path) -> None:
+    """Draw the experiment's picture to a file, whose ending says the format."""
+    from matplotlib.figure import Figure
+
+    kind = {"curves": _curves, "paired": _paired}[experiment.picture.kind]
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    kind(figure, experiment, seen)
+    figure.suptitle(experiment.title, fontsize=11)
+    # no date, so that the same runs give the same file
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _curves(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> None:
+    plan, axes = experiment.picture, figure.subplots()
+    for k, arm in enumerate(experiment.factors[plan.by]):
+        runs = [run for run in seen if run.point[plan.by] == arm]
+        x = sorted({float(run.point[plan.x]) for run in runs})
+        rows = {name: _columns(runs, plan.x, name, x) for name in (plan.number, *plan.bounds)}
+        middle, spread = rows[plan.number]
+        axes.errorbar(
+            x, middle, spread, fmt=_MARKS[k], color=_INK[k], capsize=3, label=f"{arm}: measured, standard deviation"
+        )
+        for bound, dash in zip(plan.bounds, ("--", ":"), strict=False):
+            axes.plot(x, rows[bound][0], dash, color=_INK[k], label=f"{arm}: {bound}")
+    axes.set(xscale="log", yscale="log", xlabel=_named(plan.x), ylabel=experiment.numbers[plan.number])
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.grid(alpha=0.3, which="both")
+
+
+def _columns(
+    runs: Sequence[Observation], factor: str, number: str, x: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of a number at each x."""
+    groups = [[run.numbers[number] for run in runs if float(run.point[factor]) == value] for value in x]
+    return [float(np.mean(group)) for group in groups], [
+        float(np.std(group, ddof=1)) if len(group) > 1 else 0.0 for group in groups
+    ]
+
+
+def _named(factor: str) -> str:
+    return {"m": "number of neurons m"}.get(factor, factor)
+
+
+def _paired(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> None:
+    plan = experiment.picture
+    panels = [value for value in experiment.factors[plan.by] if any(run.point[plan.by] == value for run in seen)]
+    arms = experiment.factors[plan.x]
+    for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        runs = [run for run in seen if run.point[plan.by] == panel]
+        _one_panel(
+            axes,
+            {arm: {run.seed: run.numbers[plan.number] for run in runs if run.point[plan.x] == arm} for arm in arms},
+        )
+        for bound, dash in zip(plan.bounds, ("--", ":"), strict=False):
+            axes.axhline(np.mean([run.numbers[bound] for run in runs]), linestyle=dash, color="#555555", linewidth=1)
+        axes.set(xticks=range(len(arms)), xlim=(-0.5, len(arms) - 0.5), title=str(panel), ylim=(0, None))
+        axes.set_xticklabels(list(arms))
+    figure.supylabel(experiment.numbers[plan.number], fontsize=10)
+    lines = "".join(
+        f"; {dash}: {experiment.numbers[bound]}" for bound, dash in zip(plan.bounds, ("dashed", "dotted"), strict=False)
+    )
+    figure.supxlabel(f"one thin line per seed; black: mean over seeds{lines}", fontsize=9)
+
+
+def _one_panel(axes: Axes, columns: Mapping[Any, Mapping[int, float]]) -> None:
+    """Draw one thin line per seed from arm to arm, and the means."""
+    for seed in sorted({seed for column in columns.values() for seed in column}):
+        found = [(k, column[seed]) for k, column in enumerate(columns.values()) if seed in column]
+        axes.plot(*zip(*found, strict=True), color="#9aa5b1", linewidth=0.8, marker=".", markersize=4, zorder=1)
+    for k, column in enumerate(columns.values()):
+        if column:
+            axes.plot(
+                [k],
+                [np.mean(list(column.values()))],
+                color="black",
+                marker="_",
+                markersize=26,
+                markeredgewidth=3,
+                zorder=2,
+            )
+    axes.grid(alpha=0.3, axis="y")
