@@ -15,9 +15,10 @@ from theorycheck.check import check, hunt
 from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome, Truth
 from theorycheck.flow import Run, follow
-from theorycheck.measure import NoTrajectory
+from theorycheck.measure import NoTrajectory, value_supremum
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import MEAN_FIELD
+from theorycheck.theorems.chen2022 import measures
 from theorycheck.theorems.chen2022 import output_trained as o
 from theorycheck.theorems.chen2022 import statements as t
 from theorycheck.theorems.chen2022.output_trained import OUTPUT_TRAINED as CARD
@@ -169,13 +170,13 @@ def test_movements_and_loss_are_those_of_the_sections_equations(tau):
     instance = CARD.example(**SMALL, tau=tau, label=2.0)
     run = follow(instance, 3.0)
     shift, far, left = by_hand(instance, tau, 3.0)
-    for found, truth in ((o.window(run), shift), (o.output_movement(run), far)):
+    for found, truth in ((measures.window(run), shift), (o.output_movement(run), far)):
         assert abs(float(found.value) - truth) <= float(found.error) + 1e-7 * truth
         assert float(found.error) < 0.1 * truth
     assert float(np.linalg.norm(run.trajectory.residual[-1])) == pytest.approx(left, rel=1e-6)
     # another speed of the output weights is another flow
     other_shift, other_far, _ = by_hand(instance, 1.1 * tau, 3.0)
-    assert abs(other_shift - shift) > float(o.window(run).error)
+    assert abs(other_shift - shift) > float(measures.window(run).error)
     assert abs(other_far - far) > float(o.output_movement(run).error)
 
 
@@ -188,7 +189,7 @@ def test_without_speed_the_output_weights_are_frozen():
     assert {verdict.outcome for verdict in check(CARD, frozen).verdicts} == {Outcome.CONFIRMED}
 
 
-@pytest.mark.parametrize("measure", [o.window, o.output_movement])
+@pytest.mark.parametrize("measure", [measures.window, o.output_movement])
 def test_movement_needs_a_trajectory(measure):
     with pytest.raises(NoTrajectory):
         measure(Run(CARD.example(**SMALL)))
@@ -199,7 +200,7 @@ def test_movement_needs_a_trajectory(measure):
     [("tanh", 1.0), ("sigmoid", 1.0), ("erf", 1.0), ("sine", 1.0), ("z*exp(-z**2)", (2 * math.e) ** -0.5)],
 )
 def test_the_supremum_of_an_activation_is_enclosed(name, truth):
-    found = o.supremum(Run(replace(CARD.example(**SMALL), activation=activation(name))))
+    found = value_supremum(Run(replace(CARD.example(**SMALL), activation=activation(name))))
     assert found.rigorous
     assert abs(float(found.value) - truth) <= float(found.error) + 1e-15
     assert not abs(float(found.value) - 0.999 * truth) <= float(found.error)
@@ -207,7 +208,7 @@ def test_the_supremum_of_an_activation_is_enclosed(name, truth):
 
 def test_an_unbounded_activation_is_promised_nothing():
     instance = CARD.example(**{**SMALL, "activation": "softplus"}, level=0.999)
-    assert float(o.supremum(Run(instance)).value) == math.inf
+    assert float(value_supremum(Run(instance)).value) == math.inf
     premises = check(CARD, instance).verdicts[0].premises
     assert next(part for part in premises if part.label == "output test").truth is Truth.UNSURE
 
