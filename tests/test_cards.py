@@ -28,7 +28,7 @@ CARDS = {theorem.label: theorem for theorem in cards()}
 CLAIMS = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.claims]
 SABOTAGES = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.sabotages]
 # one instance at its own width is millions of nodes: fewer of them say as much
-EXAMPLES = {"caron2023.r1": 4, "caron2023.r1_log": 3, "caron2023.r2": 8, "caron2023.r2_data": 8}
+EXAMPLES = {"caron2023.r1": 4, "caron2023.r1_log": 3, "caron2023.r2": 6, "caron2023.r2_data": 6}
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}
 # four refute a promise of 99 %
@@ -52,20 +52,6 @@ def test_no_adversarial_instance_refutes_a_claim(label):
         assert not report.refuted, (report.instance, report.refuted)
 
     holds()
-
-
-@pytest.mark.parametrize("label", CARDS)
-def test_the_showcase_confirms_each_claim_on_synthetic_and_on_real_data(label):
-    theorem = CARDS[label]
-    wanted = {(claim.label, real) for claim in theorem.claims if not claim.beyond_reach for real in (False, True)}
-    for flags in theorem.showcase:
-        real = flags.get("data", "sphere") not in SYNTHETIC
-        if not any(kind == real for _, kind in wanted):
-            continue
-        report = check(theorem, theorem.example(**flags))
-        assert not report.refuted
-        wanted -= {(verdict.claim, real) for verdict in report.verdicts if verdict.outcome is Outcome.CONFIRMED}
-    assert not wanted
 
 
 def test_no_claim_is_beyond_reach_today():
@@ -153,16 +139,30 @@ def test_three_evaluators_that_disagree_are_noticed():
 # --- how far a constant may move ---------------------------------------------------------------
 
 
-def looseness(theorem) -> dict[str, float]:
+ONE = " (one draw)"
+
+
+def showcase(theorem):
+    """Yield whether the data is real and the verdicts, of the claims and of each on one draw, for every showcase."""
+    one = tuple(replace(claim, label=claim.label + ONE, probability=sp.Integer(1)) for claim in theorem.claims)
+    wanted = {(claim.label, real) for claim in theorem.claims if not claim.beyond_reach for real in (False, True)}
+    for flags in theorem.showcase:
+        real = flags.get("data", "sphere") not in SYNTHETIC
+        # draws cost: once confirmed on this kind of data, one draw is enough
+        claims = (*(claim for claim in theorem.claims if (claim.label, real) in wanted), *one)
+        report = check(theorem, theorem.example(**flags), claims=claims)
+        wanted -= {(verdict.claim, real) for verdict in report.verdicts if verdict.outcome is Outcome.CONFIRMED}
+        yield real, report
+
+
+def looseness(reports) -> dict[str, float]:
     """The least rhs/lhs that the showcase shows where the premises hold: it moves with every constant of the bound."""
     least: dict[str, float] = {}
-    sure = tuple(replace(claim, probability=sp.Integer(1)) for claim in theorem.claims)
-    for flags in theorem.showcase:
-        report = check(theorem, theorem.example(**flags), claims=sure, skip_vacuous=True)
+    for _, report in reports:
         for verdict in report.verdicts:
-            sides = verdict.conclusion
-            if verdict.outcome is Outcome.CONFIRMED and sides.lhs > 0:
-                least[verdict.claim] = min(least.get(verdict.claim, math.inf), sides.rhs / sides.lhs)
+            sides, label = verdict.conclusion, verdict.claim.removesuffix(ONE)
+            if verdict.outcome is Outcome.CONFIRMED and sides.lhs > 0 and label != verdict.claim:
+                least[label] = min(least.get(label, math.inf), sides.rhs / sides.lhs)
     return least
 
 
@@ -171,10 +171,20 @@ def inside(recorded: float | None, measured: float) -> bool:
 
 
 @pytest.mark.parametrize("label", CARDS)
-def test_each_constant_is_where_its_looseness_says(label):
-    """A constant wrong by a factor 4 in the theorem's favour moves the looseness out of its window."""
+def test_the_showcase_confirms_each_claim_and_each_constant_is_where_its_looseness_says(label):
+    """On synthetic and on real data. A constant wrong by a factor 4 moves the looseness out of its window."""
     theorem = CARDS[label]
-    measured = looseness(theorem)
+    reports = list(showcase(theorem))
+    # one draw of weights may miss what is promised with a probability; its frequency may not
+    assert not [verdict for _, report in reports for verdict in report.refuted if not verdict.claim.endswith(ONE)]
+    confirmed = {(v.claim, real) for real, report in reports for v in report.verdicts if v.outcome is Outcome.CONFIRMED}
+    for claim in theorem.claims:
+        for real in (False, True):
+            assert claim.beyond_reach or (claim.label, real) in confirmed, (
+                claim.label,
+                "real" if real else "synthetic",
+            )
+    measured = looseness(reports)
     for claim in theorem.claims:
         if claim.bound.lhs != 0:  # a statement of sign has no constant
             assert inside(claim.looseness, measured[claim.label]), (claim.label, measured)

@@ -131,6 +131,7 @@ def registry(*cards: Theorem) -> types.SimpleNamespace:
     return types.SimpleNamespace(
         cards=lambda: cards,
         conjectures=lambda: (),
+        experiments=lambda: (),
         papers=lambda: (PAPER,),
         card=lambda label: {c.label: c for c in cards}[label],
     )

@@ -268,5 +268,6 @@ G = Theorem(
         {"n": 4, "d": 3, "frozen": "sin(3*z)", "layers": 5, "activation": "softplus", "level": 0.9},
         _REAL,
         _CLASSIFIED,
+        {"data": "digits", "rows": 4, "level": 0.9},
     ),
 )  # fmt: skip
