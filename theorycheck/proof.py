@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
-from sympy import Expr, Symbol, sympify
+from sympy import Expr, Integer, Symbol, sympify
 
-from theorycheck.proof_checks import combination, difference, on_box, survives
+from theorycheck.proof_checks import combination, difference, known_signs, on_box, survives
 from theorycheck.statement import Bound, Quantity, Theorem
 
 
@@ -107,9 +107,12 @@ def define(label: str, says: str, symbol: Symbol, expr: Expr) -> Step:
     return Step(label, says, Kind.DEFINE, Bound(symbol, expr))
 
 
-def identity(label: str, says: str, left: Expr, right: Expr) -> Step:
-    """Return the step that two expressions are equal wherever their symbols' assumptions hold."""
-    return Step(label, says, Kind.IDENTITY, Bound(left, right))
+def identity(label: str, says: str, left: Expr, right: Expr, *stands_on: str) -> Step:
+    """Return the step that two expressions are equal wherever their symbols' assumptions hold.
+
+    Premises of the form ``0 < symbol`` that it stands on count as such assumptions.
+    """
+    return Step(label, says, Kind.IDENTITY, Bound(left, right), stands_on=stands_on)
 
 
 def enclosed(label: str, says: str, bound: Bound, box: Mapping[Symbol, tuple[float, float]]) -> Step:
@@ -143,6 +146,8 @@ def cited(label: str, says: str, bound: Bound, source: str, *stands_on: str) -> 
 # --- proofs --------------------------------------------------------------------------------------
 
 GIVEN = "given: "
+#: a fact that every proof has, ``0 <= 1``: its weight is whatever is left over and nonnegative by itself
+REST = "nonnegative"
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ class Proof:
         self._check_chain(self.name)
 
     def _check_uses(self, name: str) -> None:
-        shown, used = set(self.premises), set(self.chain)
+        shown, used = {REST, *self.premises}, set(self.chain)
         for step in self.steps:
             if early := [label for label in step.uses if label not in shown]:
                 raise ValueError(
@@ -256,7 +261,7 @@ def of_claim(
 
 def check_steps(steps: Iterable[Step], facts: Mapping[str, Bound]) -> list[Checked]:
     """Check steps in order; ``facts`` are the premises that they may use, by name."""
-    shown, equal, found = dict(facts), set[str](), []
+    shown, equal, found = {REST: Bound(Integer(0), Integer(1)), **facts}, set[str](), []
     for step in steps:
         found.append(check_step(step, shown, equal))
         shown[step.label] = step.bound
@@ -270,7 +275,8 @@ def check_step(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> Check
     if step.kind is Kind.DEFINE:
         return Checked(step, Trust.SYMBOLIC)
     if step.kind is Kind.IDENTITY:
-        note = difference(step.bound.lhs - step.bound.rhs)
+        signs = known_signs(facts[name] for name in step.stands_on)
+        note = difference((step.bound.lhs - step.bound.rhs).xreplace(signs))
         return Checked(step, Trust.BROKEN if note else Trust.SYMBOLIC, note)
     if step.kind is Kind.ENCLOSED:
         note = on_box(step.bound, step.box)

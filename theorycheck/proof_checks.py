@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from fractions import Fraction
 
 import sympy as sp
@@ -59,6 +59,7 @@ def difference(expr: sp.Expr) -> str:
 
 
 def _vanishes(expr: sp.Expr) -> bool:
+    expr = expr.doit()
     for attempt in (sp.expand, sp.simplify, lambda e: sp.simplify(sp.expand(e.rewrite(sp.exp))), sp.radsimp):
         found = attempt(expr)
         if found == 0:
@@ -99,7 +100,7 @@ def combination(bound: Bound, parts: Mapping[str, tuple[sp.Expr, Bound]], equal:
     equal
         Those that are equations, whose weights may have any sign.
     """
-    signs = _known_signs(fact for _, fact in parts.values())
+    signs = known_signs(fact for _, fact in parts.values())
     for name, (weight, _) in parts.items():
         if name not in equal and not weight.xreplace(signs).is_nonnegative:
             return f"the weight {weight} of {name!r} is not seen to be nonnegative"
@@ -109,10 +110,10 @@ def combination(bound: Bound, parts: Mapping[str, tuple[sp.Expr, Bound]], equal:
     return difference(bound.rhs - bound.lhs - total)
 
 
-def _known_signs(facts: object) -> dict[sp.Symbol, sp.Symbol]:
+def known_signs(facts: Iterable[Bound]) -> dict[sp.Symbol, sp.Symbol]:
     """Return stand-ins for the symbols that a fact ``0 <= symbol`` or ``0 < symbol`` speaks of."""
     found: dict[sp.Symbol, sp.Symbol] = {}
-    for fact in facts:  # type: ignore[attr-defined]
+    for fact in facts:
         if fact.lhs == 0 and fact.rhs.is_Symbol:
             found[fact.rhs] = sp.Dummy(str(fact.rhs), **({"positive": True} if fact.strict else {"nonnegative": True}))
     return found

@@ -1,0 +1,44 @@
+"""Proofs as text: every step with its trust, the counts, and what is broken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from theorycheck.proof import Checked, Proof, Trust
+
+#: the two kinds of trust that a machine gives by itself
+PROVED = (Trust.SYMBOLIC, Trust.ENCLOSED)
+
+
+def proof_lines(proof: Proof, checked: Sequence[Checked]) -> Iterator[str]:
+    """Yield the steps of a proof: label, trust, what it says in words and in symbols, what it stands on."""
+    yield f"{proof.name}"
+    for number, found in enumerate(checked, 1):
+        step = found.step
+        relation = "=" if step.equal else "<" if step.bound.strict else "<="
+        yield f"  {number}. {step.label} [{found.trust.value}] {step.says}"
+        yield f"       {step.bound.lhs} {relation} {step.bound.rhs}"
+        if step.uses:
+            yield f"       from {', '.join(step.uses)}"
+        if found.note:
+            yield f"       {'BROKEN: ' if found.trust is Trust.BROKEN else ''}{found.note}"
+
+
+def counts(checked: Sequence[Checked]) -> str:
+    """Return how many steps there are of each trust, and the share that a machine proves."""
+    numbers = Counter(found.trust for found in checked)
+    told = ", ".join(f"{numbers[trust]} {trust.value}" for trust in Trust if numbers[trust])
+    share = sum(numbers[trust] for trust in PROVED) / max(1, len(checked))
+    return f"{len(checked)} steps: {told}; {share:.0%} symbolic or enclosed"
+
+
+def run(proofs: Sequence[Proof]) -> int:
+    """Check proofs, print them and the counts; return 1 if a step is broken, else 0."""
+    every: list[Checked] = []
+    for proof in proofs:
+        checked = proof.check()
+        every += checked
+        print("\n".join(proof_lines(proof, checked)), end="\n\n")
+    print(f"{len(proofs)} proofs, {counts(every)}")
+    return 1 if any(found.trust is Trust.BROKEN for found in every) else 0
