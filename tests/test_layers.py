@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "theorycheck"
 LAYERS = (
     {"cli"},
     {"report"},
+    {"ledger"},
     {"theorems", "check"},
     {"certify"},
     {"judge"},

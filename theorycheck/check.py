@@ -33,7 +33,7 @@ REFUTE_LEVEL = 1e-6
 MOST_DRAWS = 500
 
 
-class _Measurements(Mapping[sp.Symbol, Measured]):
+class Measurements(Mapping[sp.Symbol, Measured]):
     """The theorem's quantities on one instance, each measured once and only when asked for.
 
     The instance is simulated when the first quantity of its trajectory is asked for; a flow
@@ -116,7 +116,7 @@ def _checked(
     skip_vacuous: bool,
 ) -> Report:
     started = time.perf_counter()
-    first = _Measurements(theorem, instance)
+    first = Measurements(theorem, instance)
     premises = {part.label: judge(part.label, part.bound, first) for part in theorem.assumptions}
     conclusions: dict[str, Judgement] = {}
     for claim in claims:
@@ -156,7 +156,7 @@ def _frequencies(
     theorem: Theorem,
     instance: Instance,
     claims: list[Claim],
-    first: _Measurements,
+    first: Measurements,
     draws: int | None,
     progress: Callable[[float], None] | None,
 ) -> tuple[dict[str, Judgement], tuple[str, ...]]:
@@ -181,7 +181,7 @@ def _frequencies(
     while draw < total:
         if draw:
             assert instance.redraw is not None
-            values = _Measurements(theorem, instance.redraw(instance, draw))
+            values = Measurements(theorem, instance.redraw(instance, draw))
         for claim in claims:
             seen[claim.label].append(judge(claim.label, claim.bound, values))
         notes += values.notes
