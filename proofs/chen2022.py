@@ -148,8 +148,94 @@ A_RATE = of_claim(
     chain=("held", "least eigenvalue", "Groenwall"), quantities=(Q, KAPPA),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (F_RATE, A_RATE)
+area = sp.Symbol("A_T", nonnegative=True)
 
+
+def _speed(seed: int) -> tuple[float, float]:
+    """Return ``c_hi L_s g |zeta|/n - max_ia |h_ia'|`` from (3.1), for random networks."""
+    rng = np.random.default_rng(seed)
+    gram, steep, c = _network(rng)
+    zeta = rng.standard_normal(len(gram))
+    speeds = np.abs(gram @ (steep * zeta[:, None]) * c).max() / len(gram)
+    most = np.abs(c).max() * np.abs(steep).max() * np.linalg.norm(gram, axis=0).max() * np.linalg.norm(zeta) / len(gram)
+    return float(most - speeds), 1e-12 * float(most)
+
+
+def _residual_area(run: Run) -> Measured:
+    """Return ``A_T = int_0^T |zeta|`` by trapezia; the residual's norm is decreasing, so that they have two ends."""
+    if run.trajectory is None:
+        raise NoTrajectory("the area under the residual belongs to a flow: simulate the instance first")
+    size, steps = np.linalg.norm(run.trajectory.residual, axis=1), np.diff(run.trajectory.times)
+    return Measured.between(float(steps @ size[1:]), float(steps @ size[:-1]))
+
+
+A_WINDOW = of_claim(
+    A, "window", _LAGRANGE,
+    sampled("speed", "(3.5): |h_ia'| <= |c_i| L_s g |zeta|/n, integrated", Bound(s.moved, t.c_high * t.slope * t.g * area / t.n), _speed, "Cauchy and Schwarz"),
+    _AREA,
+    cited("decay", "the claim 'rate' of this theorem, integrated", Bound(t.c_high * t.slope * t.g * area / t.n, t.c_high * t.slope * t.g * 2 * t.zeta_0 / RATE_A / t.n), "chen2022.a rate, above", "area", *(f"{GIVEN}{name}" for name in ("test", "eta positive"))),
+    following("together", "one after the other", Bound(s.moved, t.WINDOW_A), {"speed": 1, "decay": 1}),
+    chain=("speed", "decay"), quantities=(Quantity(area, "int_0^T |zeta|", _residual_area),),
+)  # fmt: skip
+
+# --- 4.10: movement -----------------------------------------------------------------------------------
+
+turned = sp.Symbol("F_T", nonnegative=True)
+_POWER = identity("power", "(3.3): -L' = (1/m) sum_i |w_i'|^2, from the neuron, any activation", *_SIDES["3.3"][1])
+_ROOT = identity("root of the loss", "(3.5): sqrt(-L') <= -(2/sqrt r)(sqrt L)' where -L' >= r L", *_SIDES["3.5"][-1])
+
+
+def _minkowski(seed: int) -> tuple[float, float]:
+    """Return ``sum |v_k| - |sum v_k|`` for random steps of all weights at once."""
+    steps = np.random.default_rng(seed).standard_normal((5, 7)) * 10 ** np.random.default_rng(seed).uniform(
+        -2, 2, (5, 1)
+    )
+    return float(np.linalg.norm(steps, axis=1).sum() - np.linalg.norm(steps.sum(axis=0))), 1e-12
+
+
+UPPER = mv.MOVEMENT.claims[1].bound
+M_UPPER = of_claim(
+    mv.MOVEMENT, "upper", _POWER, _ROOT,
+    sampled(
+        "path", "movement is at most the path's length, int sqrt(-L') <= (2/sqrt r)(sqrt L_0 - sqrt L_T)", UPPER, _minkowski,
+        "power", "root of the loss", f"{GIVEN}Lambda_max positive", f"{GIVEN}kappa_T positive",
+    ),
+    chain=("path",),
+)  # fmt: skip
+
+
+def _lipschitz(seed: int) -> tuple[float, float]:
+    """Return ``L_s C_2 sqrt(Lambda_max) W - |f_T - f_0|`` for random weights before and after; tanh."""
+    rng = np.random.default_rng(seed)
+    n, d, m = rng.integers(1, 6, 3)
+    inputs, c = rng.standard_normal((n, d)), rng.standard_normal(m)
+    before, after = rng.standard_normal((2, m, d))
+    change = (np.tanh(inputs @ after.T / np.sqrt(d)) - np.tanh(inputs @ before.T / np.sqrt(d))) @ c / m
+    most = np.sqrt(np.mean(c**2) * np.mean(np.sum((after - before) ** 2, axis=1)) * np.linalg.norm(inputs, 2) ** 2 / d)
+    return float(most - np.linalg.norm(change)), 1e-12
+
+
+def _output_moved(run: Run) -> Measured:
+    """Return ``F_T = |f_T - f_0|``."""
+    if run.trajectory is None:
+        raise NoTrajectory("the output's movement belongs to a flow: simulate the instance first")
+    path = run.trajectory
+    return Measured(
+        float(np.linalg.norm(path.residual[-1] - path.residual[0])),
+        float(path.residual_error[-1] + path.residual_error[0]),
+    )
+
+
+_PER = t.slope * mv.size * sp.sqrt(s.Lam)
+M_LOWER = of_claim(
+    mv.MOVEMENT, "lower",
+    cited("triangle", "|zeta_0| - |zeta_T| <= |f_T - f_0|", Bound(mv.LOWER, turned / _PER), "the triangle inequality; Rudin, Principles of Mathematical Analysis, Theorem 1.37"),
+    sampled("Lipschitz", "|f_T - f_0| <= L_s C_2 sqrt(Lambda_max) W_T, by Cauchy and Schwarz over neurons", Bound(turned / _PER, s.moved_path), _lipschitz, f"{GIVEN}Lambda_max positive"),
+    following("together", "one after the other", Bound(mv.LOWER, s.moved_path), {"triangle": 1, "Lipschitz": 1}),
+    chain=("triangle", "Lipschitz"), quantities=(Quantity(turned, "|f_T - f_0|", _output_moved),),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (F_RATE, A_RATE, A_WINDOW, M_LOWER, M_UPPER)
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))
