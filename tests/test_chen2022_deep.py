@@ -12,10 +12,12 @@ import sympy as sp
 
 from theorycheck.check import check
 from theorycheck.constants import hermite_coefficients_certified
+from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome, Truth
 from theorycheck.flow import Run
 from theorycheck.grams import dual_matrix
 from theorycheck.symbolic.activations import activation
+from theorycheck.theorems import card
 from theorycheck.theorems.chen2022 import features as fe
 from theorycheck.theorems.chen2022 import frozen as f
 from theorycheck.theorems.chen2022 import measures
@@ -217,3 +219,42 @@ def test_p_is_the_least_over_all_variances_between_the_ends():
 def test_bad_flags_are_one_sentence(flags, word):
     with pytest.raises(ValueError, match=word):
         G.example(**{"n": 3, "d": 2, "frozen": "sin(3*z)", **flags})
+
+
+INTERVAL_CARDS = ("a", "b", "a_random", "scale", "descent", "output_trained", "g")
+
+
+@pytest.mark.parametrize("name", INTERVAL_CARDS)
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [({"low": 1.0}, "need --eta"), ({"low": 2.0, "high": 1.0}, "need --eta"), ({"eta": -1.0}, "--eta must"), ({"eta": 0.1}, "needs --low")],
+)  # fmt: skip
+def test_an_interval_is_given_whole_or_not_at_all(name, flags, word):
+    """Half an interval used to be dropped silently, while the heading showed it."""
+    with pytest.raises(BadInput, match=word):
+        card(f"chen2022.{name}").example(**flags)
+
+
+def test_a_given_interval_is_the_one_that_is_used():
+    instance = G.example(n=3, d=2, frozen="sin(3*z)", low=-1.0, high=1.0, eta=0.3)
+    assert (instance.parameters["low"], instance.parameters["high"], instance.parameters["eta"]) == (-1.0, 1.0, 0.3)
+
+
+def test_a_probability_below_0_is_not_promised():
+    with pytest.raises(BadInput, match="1/2"):
+        G.example(n=3, d=2, frozen="sin(3*z)", delta=0.6)
+    instance = G.example(n=3, d=2, frozen="sin(3*z)", level=0.9, delta=0.4)
+    beyond = replace(instance, parameters={**instance.parameters, "delta": 0.6})
+    assert premise(check(G, beyond, draws=1), "delta below 1/2").truth is Truth.NO
+
+
+def test_labels_that_no_level_can_place_are_told():
+    report = check(G, G.example(n=3, d=2, frozen="relu", hidden=40, m=20, level=0.5), draws=1)
+    assert any("left as they are" in note for note in report.notes)
+    assert not any("left as they are" in note for note in G.example(n=3, d=2, frozen="sin(3*z)", level=0.5).notes)
+
+
+def test_equal_samples_have_a_singular_gram_for_sure():
+    twice = np.array([[1.0, 0.0], [0.6, 0.8], [1.0, 0.0]])
+    found = f.least_of_mean(twice, activation("erf"))
+    assert (float(found.value), float(found.error)) == (0.0, 0.0)

@@ -173,3 +173,12 @@ def test_the_example_of_the_readme_runs_and_prints_what_it_says(capsys):
     assert status == 1
     assert _skeleton(out) == _skeleton(said)
     assert _skeleton(out.replace("refuted", "confirmed")) != _skeleton(said)
+
+
+def test_where_no_instance_meets_the_premises_it_says_so(capsys):
+    """It used to call the last of them the one that hurts most, with nan on both sides."""
+    status, out, _ = run(capsys, "hunt", "chen2022.g", "rate", "--examples", "1", "--seed", "0")
+    assert status == 0
+    assert "vacuous" in out
+    assert "none of them met the premises" in out
+    assert "nan" not in out

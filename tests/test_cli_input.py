@@ -166,3 +166,9 @@ def test_a_real_check_end_to_end(capsys, tmp_path):
     (record,) = json.loads(target.read_text())["verdicts"]
     assert record["instance"]["m"] == 32
     assert record["outcome"] in out
+
+
+def test_a_choice_lists_its_choices(capsys):
+    status, _, err = run(capsys, "show", "core.weyl", "--format", "html")
+    assert status == 2
+    assert "is one of text, markdown, latex" in err

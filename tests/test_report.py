@@ -25,7 +25,7 @@ def test_text_card_says_everything():
     for words in (
         "toy.a: Global convergence, a toy",
         "derived here; not quoted from the paper",
-        "A. Author, Toys | and theorems, 2024, https://example.org; our Prop. 1",
+        "A. Author, Toys | and theorems, 2024, https://example.org; in our derivation: our Prop. 1",
         "global: wide networks converge (claimed in the abstract)",
         "κₙ: least eigenvalue",
         "data, then labels, then weights",

@@ -79,7 +79,7 @@ def _seeds(experiment: Experiment, seeds: int) -> int:
     if seeds < 0:
         raise UsageError(f"--seeds is {seeds}: give a whole number of at least 2, or 0 for the experiment's own")
     if seeds == 1:
-        raise UsageError("--seeds is 1: an interval needs at least 2")
+        raise UsageError("--seeds is 1: an interval needs at least 2 seeds")
     return seeds or experiment.seeds
 
 

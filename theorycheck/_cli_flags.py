@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from cyclopts import CycloptsError, Parameter, Token
 from cyclopts.exceptions import (
@@ -156,8 +156,10 @@ def one_line(error: BaseException) -> str:
 
 
 def _wrong_type(error: CoercionError) -> str:
-    kind = getattr(error.target_type, "__name__", str(error.target_type))
     text = error.token.value if error.token else ""
+    if choices := [str(one) for one in get_args(error.target_type) if isinstance(one, str)]:
+        return f"{_option_of(error)} is one of {', '.join(choices)}, not {text!r}: choose one of them"
+    kind = getattr(error.target_type, "__name__", str(error.target_type))
     return f"{_option_of(error)} takes {KINDS.get(kind, kind)}, not {text!r}: give {KINDS.get(kind, kind)}"
 
 

@@ -69,17 +69,23 @@ def _chosen(theorem: Theorem, label: str | None) -> tuple[Claim, ...]:
 
 def lines(theorem: Theorem, claim: Claim, find: Find) -> Iterator[str]:
     """Yield what a hunt found: the outcome, the instance, and both sides of the inequality there."""
-    from theorycheck.evidence import Truth
+    from theorycheck.evidence import Outcome, Truth
 
     verdict = find.verdict
     yield f"{verdict.outcome.value}: {theorem.label} {claim.label}: {' '.join(claim.says.split())}"
-    yield f"  looked at {find.looked_at} instance{'s' * (find.looked_at != 1)}; the one that hurts most:"
+    looked = f"looked at {find.looked_at} instance{'s' * (find.looked_at != 1)}"
+    if verdict.outcome is Outcome.VACUOUS:
+        yield f"  {looked}; none of them met the premises, so nothing is said: raise --examples. One of them:"
+    else:
+        yield f"  {looked}; the one that hurts most:"
     for key, value in plain(find.instance).items():
         yield f"    {key} {value}"
     for word, truth in (("not met", Truth.NO), ("unsure", Truth.UNSURE)):
         yield from (f"  premise {word}: {one.label}: {_sides(one)}" for one in verdict.premises if one.truth is truth)
     conclusion = verdict.conclusion
-    if conclusion.tightest is None:
+    if verdict.outcome is Outcome.VACUOUS:
+        pass  # nothing was looked at
+    elif conclusion.tightest is None:
         yield f"  {_sides(conclusion)}"
     else:
         seen = f"promised with probability {conclusion.lhs:.6g}, {conclusion.note.partition(';')[0]}"

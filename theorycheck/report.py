@@ -129,7 +129,13 @@ def _reference(theorem: Theorem, papers: Sequence[Paper]) -> str:
     reference = theorem.reference
     paper = next((paper for paper in papers if paper.key == reference.paper), None)
     source = f"{paper.authors}, {paper.title}, {paper.year}, {paper.url}" if paper else reference.paper
-    return "; ".join(part for part in (source, reference.place, reference.note) if part)
+    # the place is in our derivation, whose numbering is not the paper's
+    place = (
+        f"in our derivation: {reference.place}"
+        if theorem.standing is Standing.DERIVED and paper and paper.url
+        else reference.place
+    )
+    return "; ".join(part for part in (source, place, reference.note) if part)
 
 
 def _realised(theorem: Theorem, papers: Sequence[Paper]) -> tuple[Item, ...]:

@@ -130,11 +130,19 @@ def _curves(figure: Any, experiment: Experiment, seen: Sequence[Observation]) ->
         rows = {name: _columns(runs, plan.x, name, x) for name in (plan.number, *plan.bounds)}
         middle, spread = rows[plan.number]
         axes.errorbar(
-            x, middle, spread, fmt=_MARKS[k], color=_INK[k], capsize=3, label=f"{arm}: measured, standard deviation"
+            x,
+            middle,
+            spread,
+            fmt=_MARKS[k],
+            color=_INK[k],
+            capsize=3,
+            label=f"{arm}: measured, mean ± standard deviation",
         )
         for bound, dash in zip(plan.bounds, ("--", ":"), strict=False):
-            axes.plot(x, rows[bound][0], dash, color=_INK[k], label=f"{arm}: {bound}")
+            axes.plot(x, rows[bound][0], dash, color=_INK[k], label=f"{arm}: {bound}, mean")
     axes.set(xscale="log", yscale="log", xlabel=_named(plan.x), ylabel=experiment.numbers[plan.number])
+    axes.set_xticks(list(experiment.factors[plan.x]), labels=[f"{value:g}" for value in experiment.factors[plan.x]])
+    axes.minorticks_off()
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.grid(alpha=0.3, which="both")
 

@@ -92,6 +92,8 @@ def _least(data: bytes, shape: tuple[int, int], activation: Activation, unit: bo
     features = np.frombuffer(data).reshape(shape)
     if not np.all(np.isfinite(features)):
         return Measured(np.nan)
+    if len(np.unique(features, axis=0)) < len(features):
+        return Measured(0.0, 0.0, rigorous=True)  # two samples that are equal: exactly singular
     if shape[0] <= BALL_SIZE:
         with ctx.workprec(PRECISION):
             mean = dual_balls(activation.expr, _balls(gram_of(features), unit))
@@ -183,7 +185,13 @@ def deep(top: Top, stack: tuple[Array, ...], activation: str, width: int, seed: 
         return deep(top, stack, activation, width, seed, draw)
 
     instance = top(last * math.sqrt(len(last)), draw)
-    about = {**instance.description, "d": stack[0].shape[1], "frozen": activation, "layers": len(stack) + 2}
+    about = {
+        **instance.description,
+        "d": stack[0].shape[1],
+        "M_phi": width,
+        "frozen": activation,
+        "layers": len(stack) + 2,
+    }
     parameters = {**instance.parameters, "hidden": float(width)}
     return replace(
         instance, frozen=(*stack, last), parameters=parameters, description=about, redraw=redraw,

@@ -123,8 +123,7 @@ def _build(flags: dict[str, Any]) -> Instance:
     for name in ("level", "step"):
         if not 0 <= flags[name] < math.inf:
             raise BadInput(f"--{name} must be at least 0, not {flags[name]:g}: it is a share of what is allowed")
-    interval = (flags["low"], flags["high"], flags["eta"])
-    return placed(s.build(flags), flags["level"], flags["step"] or 0.999, interval)
+    return placed(s.build(flags), flags["level"], flags["step"] or 0.999, s.interval_of(flags))
 
 
 def _hard(

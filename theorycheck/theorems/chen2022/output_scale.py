@@ -81,8 +81,6 @@ def large_output(instance: Instance, interval: tuple[float, float, float], kappa
         score = found.steepness * found.share * found.eta
         k = int(np.argmax(score)) if len(score) else 0
         interval = (float(found.low[k]), float(found.high[k]), float(found.eta[k])) if len(score) else (0.0, math.inf, 1.0)  # fmt: skip
-    if not interval[0] < interval[1]:
-        raise BadInput(f"--low {interval[0]:g} must be below --high {interval[1]:g}: the interval is empty")
     instance = s.with_parameters(instance, **dict(zip(("low", "high", "eta"), interval, strict=True)), c_low=0.0)
     if not kappa:
         values = values_of(instance, (PER_SCALE.free_symbols | {o.label_norm}))
@@ -103,7 +101,7 @@ FLAGS = {
 def _build(flags: dict[str, Any]) -> Instance:
     check_level(flags)
     instance = s.build({**flags, "kappa": 1.0, "mirrored": True})
-    return large_output(instance, (flags["low"], flags["high"], flags["eta"]), flags["kappa"], flags["level"])
+    return large_output(instance, s.interval_of(flags), flags["kappa"], flags["level"])
 
 
 def check_level(flags: dict[str, Any]) -> None:

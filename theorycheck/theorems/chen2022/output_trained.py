@@ -135,8 +135,6 @@ def thresholds(instance: Instance) -> tuple[float, float]:
 def placed(instance: Instance, speed: float, level: float, interval: tuple[float, float, float]) -> Instance:
     """Return the instance with its output weights trained, its interval, and labels at ``level`` times the threshold."""
     low, high, eta = interval if interval[2] else _searched(instance, speed)
-    if not low < high:
-        raise BadInput(f"--low {low:g} must be below --high {high:g}: the interval is empty")
     rates = (instance.rates[0], speed * instance.rates[0])
     instance = replace(instance, neuron=BOTH, rates=rates, redraw=None)
     c_low = float(np.abs(instance.signs).min())
@@ -150,7 +148,7 @@ def _build(flags: dict[str, Any]) -> Instance:
         raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
     if not 0 <= flags["tau"] < math.inf:
         raise BadInput(f"--tau must be at least 0, not {flags['tau']:g}: with 0 the output weights are frozen")
-    return placed(s.build(flags), flags["tau"], flags["level"], (flags["low"], flags["high"], flags["eta"]))
+    return placed(s.build(flags), flags["tau"], flags["level"], s.interval_of(flags))
 
 
 #: (low, high, eta): a narrow interval, one with flat ends, and one between

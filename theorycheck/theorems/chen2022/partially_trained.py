@@ -84,7 +84,7 @@ def chance(run: Run) -> Measured:
 
 QUANTITIES = (
     *s.SIZES, fe.LIMIT, fe.SIZE, fe.HIDDEN, fe.BOUNDED, *(part for part in s.STEEP if part.symbol in (t.eta, t.steepness)),
-    Quantity(o.p, "least chance that a neuron starts eta inside the interval, for s^2 in [lambda_inf/2, B^2]", chance),
+    Quantity(o.p, "least chance that a neuron starts eta inside the interval, for variances nu^2 v, v in [lambda_inf/2, B^2]", chance),
     o.SIZE, o.DRAWS, o.DELTA, o.LABEL_NORM, o.MIRRORED, s.RATE, s.PATH,
     Quantity(t.split, "share of the margin that movement may use up", measure.parameter("split")),
 )  # fmt: skip
@@ -97,8 +97,14 @@ _WORDS = {
     "split in (0, 1)": "movement uses up part of the margin",
     "test": "the labels are small enough",
 }
+#: two events, each with probability delta: above one half the theorem would promise nothing
+HALF_DELTA = Assumption(
+    "delta below 1/2",
+    "delta lies strictly between 0 and 1/2",
+    Bound(sp.S.Zero, o.delta * (1 - 2 * o.delta), strict=True),
+)
 ASSUMED = (
-    o.IS_DELTA, o.IS_MIRRORED, fe.IS_BOUNDED, fe.LIMIT_POSITIVE, fe.WIDE,
+    HALF_DELTA, o.IS_MIRRORED, fe.IS_BOUNDED, fe.LIMIT_POSITIVE, fe.WIDE,
     *(
         Assumption(label.replace("p_hat", "p"), _WORDS[label], Bound(deep(bound.lhs), deep(bound.rhs), bound.strict))
         for label, bound in t.TESTS_B
@@ -171,8 +177,6 @@ def place(
         )
         chosen = o.population(read_activation(flags["activation"]), ends_of, numbers["nu"], 1)
         numbers |= dict(zip(("low", "high", "eta"), chosen, strict=True))
-    if not numbers["low"] < numbers["high"]:
-        raise BadInput(f"--low {numbers['low']:g} must be below --high {numbers['high']:g}: the interval is empty")
     run = Run(s.with_parameters(probe, **numbers))
     test = Bound(*(deep(side) for side in (t.TESTS_B[-1][1].lhs, t.TESTS_B[-1][1].rhs)))
     values = _numbers(run, test.symbols | {o.p, t.c_low})
@@ -182,6 +186,7 @@ def place(
     fitted = {
         key: value for key, value in {**values, o.label_norm: float(np.linalg.norm(labels))}.items() if key != t.split
     }
+    notes = (*notes, *s.left_as_they_are(flags["level"], most))
     numbers["split"] = min(t.least_split(test, fitted) * (1 + 1e-6), 1 - 2.0**-20)
     width = flags["m"] or o.own_width(run, values[o.p])
 
@@ -194,6 +199,11 @@ def place(
 def _build(flags: dict[str, Any]) -> Instance:
     if flags["level"] < 0:
         raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
+    if not 0 < flags["delta"] < 0.5:
+        raise BadInput(
+            f"--delta must lie in (0, 1/2), not {flags['delta']:g}: the theorem's probability is 1 - 2 delta"
+        )
+    s.interval_of(flags)
     inputs, labels, notes = data_of(dict(flags))
     return place(inputs, labels, flags, notes, {"data": flags["data"], "flags": dict(flags)})
 
@@ -252,8 +262,13 @@ G = Theorem(
     title="Partially trained deep networks: linear convergence for data of any dimension",
     reference=Reference("chen2022", "Theorem G, section 4.11, errata I1, I7, U2, U8", "derived here; not quoted from the paper"),
     standing=Standing.DERIVED,
-    notation=s.NOTATION.replace("G = X X'/d", "G: Gram of the frozen features") + " " + fe.FEATURES.notation
-    + " B = sup |s| of it. c_lo = |c_i|, p/2 of the M = m/2 mirrored pairs count.",
+    notation="n samples x_a of any dimension d, frozen layers phi^(l) = s_l(W_l phi^(l-1))/sqrt(M_l), phi^(0) = x, W_l ~ N(0, 1), M_phi "
+    "neurons in the last of them, |s_l| <= B there; Ghat: Gram of its features phi. Above it m trained neurons, "
+    "f = (1/m) sum_i c_i s(h_i), h_i = w_i . phi, w_i ~ N(0, nu^2), |c_i| = c_lo, in M = m/2 mirrored pairs. Loss |zeta|^2/(2n), "
+    "zeta = f - y, w_i' = -m dL/dw_i. lambda_inf: least eigenvalue of E[s_l(u) s_l(u)'], u ~ N(0, S), S the Gram of what the last frozen "
+    "layer is drawn on. On an interval (--low, --high), or one that is chosen, |s'| >= K; a neuron counts if h_i starts eta inside it, "
+    "p: least chance of that over all variances nu^2 v with v between lambda_inf/2 and B^2. Y = |y|. Drawn anew: the last frozen layer "
+    "(delta) and the trained weights (delta); all below is given.",
     quantities=tuple(part for part in QUANTITIES if part.symbol in _SYMBOLS),
     assumptions=ASSUMED,
     claims=with_looseness(_CLAIMS, rate=113.0, path=7.5),

@@ -125,8 +125,6 @@ def place(
         diagonal = np.maximum(np.sum(inputs**2, axis=1) / inputs.shape[1], 1e-300)
         chosen = o.population(probe.activation, diagonal, numbers["nu"], 1 if b else 2)
         numbers = {**numbers, **dict(zip(("low", "high", "eta"), chosen, strict=True))}
-    if not numbers["low"] < numbers["high"]:
-        raise BadInput(f"--low {numbers['low']:g} must be below --high {numbers['high']:g}: the interval is empty")
     run = Run(s.with_parameters(probe, **numbers, split=0.5))
     wanted = (likely(t.TESTS_B[-1][1].rhs).free_symbols | likely(t.TESTS_A[-1][1].rhs / t.slope / t.g).free_symbols)  # fmt: skip
     values = {part.symbol: float(part.measure(run).value) for part in QUANTITIES if part.symbol in wanted - {t.split}}
@@ -143,6 +141,7 @@ def place(
 def _build(flags: dict[str, Any], *, b: bool) -> Instance:
     if flags["level"] < 0:
         raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
+    s.interval_of(flags)
     data = s.build({**flags, "m": 2, "mirrored": True})
     numbers = {name: float(flags[name]) for name in ("delta", "low", "high", "eta", "kappa", "nu")}
     return place(

@@ -127,7 +127,7 @@ def drawn(
         if not 0 < value < math.inf:
             raise BadInput(f"--{name} must be positive, not {value:g}")
     if width < 1 or (mirrored and width % 2):
-        raise BadInput(f"--m must be at least 1, and even for mirrored neurons, not {width}")
+        raise BadInput(f"--m must be at least 1, and even (2 at least) for mirrored neurons, not {width}")
     generator = np.random.default_rng([seed, draw])
     weights = nu * generator.standard_normal((width // 2 if mirrored else width, inputs.shape[1]))
     signs = np.asarray(generator.integers(0, 2, width) * 2.0 - 1.0, float)
@@ -156,6 +156,33 @@ def build(flags: Mapping[str, Any]) -> Instance:
         description={"data": flags["data"], "flags": dict(flags)},
         notes=(*notes, "inputs multiplied by sqrt d: unit rows give G a unit diagonal"),
     )  # fmt: skip
+
+
+def interval_of(flags: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Return ``--low``, ``--high`` and ``--eta``; an ``eta`` of 0 asks for interval and margin to be chosen.
+
+    Raises
+    ------
+    BadInput
+        If ``eta`` is negative, the interval is empty, or one of the three is given without the others.
+    """
+    low, high, eta = (float(flags[name]) for name in ("low", "high", "eta"))
+    if not eta >= 0:
+        raise BadInput(f"--eta must be at least 0, not {eta:g}: it is how far inside the interval neurons start")
+    if eta == 0 and (low, high) != (0.0, 0.0):
+        raise BadInput("--low and --high need --eta as well: how far inside the interval neurons must start")
+    if eta > 0 and (low, high) == (0.0, 0.0):
+        raise BadInput("--eta needs --low and --high as well: the interval that it is a margin of")
+    if eta > 0 and not low < high:
+        raise BadInput(f"--low {low:g} must be below --high {high:g}: the interval is empty")
+    return low, high, eta
+
+
+def left_as_they_are(level: float, allowed: float) -> tuple[str, ...]:
+    """Return a note where ``--level`` could not place the labels, because no labels at all are allowed here."""
+    if level and not allowed > 0:
+        return ("labels are left as they are: the theorem allows none here, so that --level has no meaning",)
+    return ()
 
 
 def with_parameters(instance: Instance, **values: float) -> Instance:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -49,13 +50,12 @@ def _searched(instance: Instance, power: int) -> tuple[float, float, float]:
 def placed(instance: Instance, level: float, interval: tuple[float, float, float], *, b: bool) -> Instance:
     """Return the instance with its interval, and labels at ``level`` times the theorem's threshold (0: as they are)."""
     low, high, eta = interval if interval[2] else _searched(instance, 1 if b else 2)
-    if not low < high:
-        raise BadInput(f"--low {low:g} must be below --high {high:g}: the interval is empty")
     c_low = float(np.abs(instance.signs).min())
     instance = s.with_parameters(instance, low=low, high=high, eta=eta, c_low=c_low)
     threshold = _measured(t.ALLOWED_B if b else t.ALLOWED_A, instance)
     if level and threshold > 0:
         instance = s.with_residual(instance, level * threshold)
+    instance = replace(instance, notes=(*instance.notes, *s.left_as_they_are(level, threshold)))
     return s.with_parameters(instance, split=_split(instance)) if b else instance
 
 
@@ -111,8 +111,7 @@ _OWN = ("n", "d", "m", "activation", "kappa", "nu", "mirrored", "level")
 def _build(flags: dict[str, Any], *, b: bool) -> Instance:
     if flags["level"] < 0:
         raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
-    interval = (flags["low"], flags["high"], flags["eta"])
-    return placed(s.build(flags), flags["level"], interval, b=b)
+    return placed(s.build(flags), flags["level"], s.interval_of(flags), b=b)
 
 
 #: wide intervals, where the slope at the ends is far below that inside, and narrow ones
