@@ -79,3 +79,15 @@ def test_flags_out_of_range_are_refused():
     for flags, word in (({"tau": -1.0}, "--tau"), ({"tau": math.inf}, "--tau"), ({"level": -0.5}, "--level")):
         with pytest.raises(BadInput, match=word):
             CARD.example(**{"m": 8, **flags})
+
+
+def test_the_kept_weight_is_the_least_of_the_counted_ones():
+    instance = CARD.example(**{**SMALL, "m": 8}, tau=0.01)
+    instance = replace(
+        instance, signs=instance.signs * np.linspace(1.0, 3.0, 8), parameters={**instance.parameters, "c_low": 0.5}
+    )
+    assert float(o.first_weight(Run(instance)).value) == pytest.approx(np.abs(instance.signs).min())
+    run = follow(instance, 0.1)
+    ends = 8 * np.abs(run.trajectory.final_outer)  # c_i from c_i/m
+    assert float(o.kept_weight(run).value) == pytest.approx(float(ends.min()), rel=1e-6)
+    assert ends.max() > 1.5 * ends.min()

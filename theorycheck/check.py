@@ -162,9 +162,10 @@ def _frequencies(
 ) -> tuple[dict[str, Judgement], tuple[str, ...]]:
     """Judge claims by their frequency over fresh draws of the weights."""
     promises = {claim.label: promise(claim, first) for claim in claims}
-    if any(not math.isfinite(p) for p in promises.values()):
+    if any(not 0 < p < math.inf for p in promises.values()):
         return {
-            c.label: Judgement(c.label, math.nan, math.inf, note="the promised probability is unknown") for c in claims
+            c.label: Judgement(c.label, math.nan, math.inf, note="the promised probability is unknown, or not positive")
+            for c in claims
         }, ()
     notes: list[str] = []
     wanted = draws or max(draws_to_confirm(min(p, 1 - 1e-9), CONFIRM_LEVEL) for p in promises.values())

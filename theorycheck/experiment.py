@@ -116,6 +116,8 @@ class Experiment:
         }
         if strangers := factors - set(self.factors):
             raise ValueError(f"{self.label}: {sorted(strangers)} is no factor of the experiment")
+        if empty := [question.label for question in self.questions if not question.low < question.high]:
+            raise ValueError(f"{self.label}: nothing lies between low and high of the question {empty[0]!r}")
         if strangers := {self.picture.number, *self.picture.bounds} - set(self.numbers):
             raise ValueError(f"{self.label}: the picture shows {sorted(strangers)}, which is not measured")
 

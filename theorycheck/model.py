@@ -56,6 +56,8 @@ class Instance:
     frozen
         Of a deep network whose earlier layers are frozen: features of the samples layer by layer, the
         data first, each ``(n, k)``; ``inputs`` are then the last of them up to a factor.
+    frozen_activation
+        Activation of the last of these layers.
     """
 
     inputs: Array
@@ -73,6 +75,7 @@ class Instance:
     rates: tuple[float, float] = (1.0, 1.0)
     output_scale: float = 1.0
     frozen: tuple[Array, ...] = ()
+    frozen_activation: Activation | None = None
 
     def __post_init__(self) -> None:
         n, d = np.shape(self.inputs)

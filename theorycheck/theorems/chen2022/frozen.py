@@ -31,6 +31,8 @@ from theorycheck.spectrum_cholesky import gamma
 from theorycheck.symbolic.activations import Activation, Z
 from theorycheck.symbolic.activations import activation as read_activation
 
+#: what a product that underflows may lose, rounded up
+TINY = 2.0**-1073
 #: features are drawn in blocks of this many numbers
 _BLOCK = 2**21
 
@@ -52,7 +54,11 @@ def layer(features: Array, activation: Activation, width: int, seed: Sequence[in
             f"a frozen layer of {width} neurons needs about {16 * n * width / 2**30:.0f} GiB for {n} samples, more than "
             f"the {MEMORY / 2**30:.0f} GiB allowed: lower --hidden, or take samples that are less alike"
         )
-    value, generator = compile_block((Z,), activation.expr), np.random.default_rng(seed)
+    # a key of its own: seeds alone are padded with zeros, so that other streams would be among them
+    value, generator = (
+        compile_block((Z,), activation.expr),
+        np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=(77, *seed[1:]))),
+    )
     out = np.empty((n, width))
     step = max(1, _BLOCK // n)
     for start in range(0, width, step):
@@ -75,7 +81,8 @@ def coordinates(features: Array) -> Array:
 def gram_of(features: Array) -> Gram:
     """Return ``phi phi'`` with a bound on the rounding of its entries."""
     sizes = float(np.max(np.sum(features**2, axis=1), initial=0.0))
-    return Gram(features @ features.T, gamma(features.shape[1] + 2) * sizes * (1 + 1e-9), rigorous=True)
+    lost = gamma(features.shape[1] + 2) * sizes * (1 + 1e-9) + features.shape[1] * TINY
+    return Gram(features @ features.T, lost, rigorous=True)
 
 
 def _balls(gram: Gram, unit: bool) -> arb_mat:
@@ -83,7 +90,8 @@ def _balls(gram: Gram, unit: bool) -> arb_mat:
     entries = [[arb(float(gram.matrix[i, k]), gram.error) for k in range(n)] for i in range(n)]
     if unit:
         roots = [entries[i][i].sqrt() for i in range(n)]
-        entries = [[arb(1) if i == k else entries[i][k] / (roots[i] * roots[k]) for k in range(n)] for i in range(n)]
+        one = [arb(1) if root > 0 else arb("nan") for root in roots]  # a row of zeros has no direction
+        entries = [[one[i] if i == k else entries[i][k] / (roots[i] * roots[k]) for k in range(n)] for i in range(n)]
     return arb_mat(entries)
 
 
@@ -142,8 +150,19 @@ def below(run: Run) -> Array:
 
 
 def last_activation(run: Run) -> Activation:
-    """Return the activation of the last frozen layer."""
-    return read_activation(str(run.instance.description["frozen"]))
+    """Return the activation of the last frozen layer.
+
+    Raises
+    ------
+    BadInput
+        If the instance has no frozen layer.
+    """
+    found = run.instance.frozen_activation
+    if found is None:
+        raise BadInput(
+            "this theorem speaks of a network with a frozen layer below the trained one: the instance has none"
+        )
+    return found
 
 
 def least_limit(run: Run) -> Measured:
@@ -155,7 +174,7 @@ def trace(run: Run) -> Measured:
     """Return ``T``, the trace of the Gram that the last frozen layer is drawn on."""
     features = below(run)
     value = float(np.sum(features**2))
-    return Measured(value, gamma(features.size + 2) * value, rigorous=True)
+    return Measured(value, gamma(features.size + 2) * value + features.size * TINY, rigorous=True)
 
 
 def largest_cosine(run: Run) -> Measured:
@@ -194,6 +213,6 @@ def deep(top: Top, stack: tuple[Array, ...], activation: str, width: int, seed: 
     }
     parameters = {**instance.parameters, "hidden": float(width)}
     return replace(
-        instance, frozen=(*stack, last), parameters=parameters, description=about, redraw=redraw,
+        instance, frozen=(*stack, last), frozen_activation=read_activation(activation), parameters=parameters, description=about, redraw=redraw,
         notes=(*instance.notes, "the trained layer sees the frozen features by their n coordinates in their span"),
     )  # fmt: skip

@@ -112,7 +112,7 @@ def _strategy() -> SearchStrategy[Instance]:
 
 def _build(flags: dict[str, Any]) -> Instance:
     """Build an instance; kappa = 0 stands for the NTK's scaling, sqrt m."""
-    return s.build({**flags, "kappa": flags["kappa"] or math.sqrt(flags["m"])})
+    return s.build({**flags, "kappa": flags["kappa"] or math.sqrt(max(flags["m"], 1))})
 
 
 MOVEMENT = Theorem(
