@@ -214,7 +214,7 @@ NARROW = np.array([[1.0, 0.0], [math.cos(0.15), math.sin(0.15)]])
 #: inputs, n, d, frozen activation, frozen width (0: the theorem's own), m, trained activation, level, delta
 _CASES = (
     # labels out of reach of a bounded activation; a weak direction; a small slope
-    ("sphere", 3, 2, "sin(3*z)", 0, 0, "tanh", 600.0, 0.2),
+    ("sphere", 3, 2, "sin(3*z)", 0, 0, "tanh", 3000.0, 0.2),
     ("narrow", 2, 2, "erf", 0, 0, "relu", 0.05, 0.2),
     ("narrow", 2, 2, "erf", 0, 0, "relu", 0.999, 0.2),
     ("narrow", 2, 2, "erf", 0, 0, "sigmoid", 0.05, 0.2),
