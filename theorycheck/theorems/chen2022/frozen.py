@@ -41,7 +41,7 @@ def layer(features: Array, activation: Activation, width: int, seed: Sequence[in
     """Return the next layer's features, as ``(n, n)`` coordinates in their span, of features ``(n, k)``.
 
     Coordinates have the Gram of the features up to the rounding of a QR decomposition, which counts as part of the
-    layer, as does the rounding of s.
+    layer, as does the rounding of s. ``seed`` is the network's seed, then what tells layers and draws apart.
 
     Raises
     ------
@@ -54,11 +54,9 @@ def layer(features: Array, activation: Activation, width: int, seed: Sequence[in
             f"a frozen layer of {width} neurons needs about {16 * n * width / 2**30:.0f} GiB for {n} samples, more than "
             f"the {MEMORY / 2**30:.0f} GiB allowed: lower --hidden, or take samples that are less alike"
         )
+    value = compile_block((Z,), activation.expr)
     # a key of its own: seeds alone are padded with zeros, so that other streams would be among them
-    value, generator = (
-        compile_block((Z,), activation.expr),
-        np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=(77, *seed[1:]))),
-    )
+    generator = np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=(77, *seed[1:])))
     out = np.empty((n, width))
     step = max(1, _BLOCK // n)
     for start in range(0, width, step):
