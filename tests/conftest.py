@@ -12,6 +12,6 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUM
 
 _SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("dev", max_examples=20, **_SLOW)
-settings.register_profile("ci", max_examples=20, derandomize=True, **_SLOW)
+settings.register_profile("ci", max_examples=15, derandomize=True, **_SLOW)
 settings.register_profile("nightly", max_examples=1000, **_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

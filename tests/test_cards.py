@@ -26,9 +26,21 @@ from theorycheck.theorems.caron2023.instances import SYNTHETIC
 
 CARDS = {theorem.label: theorem for theorem in cards()}
 CLAIMS = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.claims]
-SABOTAGES = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.sabotages]
+# r1 has the same instances and sabotages at a fifth of the cost; r1_log's, with six million neurons, are for the night
+NIGHTLY = {"caron2023.r1_log"} if settings.default.max_examples < 1000 else set()
+SABOTAGES = [
+    (label, claim.label) for label, theorem in CARDS.items() if label not in NIGHTLY for claim in theorem.sabotages
+]
 # one instance at its own width is millions of nodes: fewer of them say as much
-EXAMPLES = {"caron2023.r1": 4, "caron2023.r1_log": 3, "caron2023.r2": 6, "caron2023.r2_data": 6}
+EXAMPLES = {
+    "core.groenwall": 15,
+    "core.drift": 15,
+    "core.weyl": 15,
+    "caron2023.r1": 4,
+    "caron2023.r1_log": 3,
+    "caron2023.r2": 6,
+    "caron2023.r2_data": 6,
+}
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}
 # four refute a promise of 99 %
@@ -39,7 +51,7 @@ def of(theorem, label):
     return next(claim for claim in theorem.claims + theorem.sabotages if claim.label == label)
 
 
-@pytest.mark.parametrize("label", CARDS)
+@pytest.mark.parametrize("label", [label for label in CARDS if label not in NIGHTLY])
 def test_no_adversarial_instance_refutes_a_claim(label):
     theorem = CARDS[label]
     share = settings.default.max_examples / 30

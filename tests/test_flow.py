@@ -212,12 +212,12 @@ def test_reported_intervals_hold_between_saved_times(seed, neuron, c, n, d, acti
 
 @pytest.mark.parametrize("part", range(5))
 def test_the_bound_is_never_below_the_true_error(part):
-    """500 small flows, wide and narrow, gentle and huge labels.
+    """150 small flows (500 at night), wide and narrow, gentle and huge labels.
 
     The reference is the same method at 1e-12, which other tests hold against plain weights and against Taylor series.
     """
-    seen = 0
-    for seed in range(100 * part, 100 * (part + 1)):
+    seen, count = 0, 100 if settings.default.max_examples >= 1000 else 30
+    for seed in range(100 * part, 100 * part + count):
         rng = np.random.default_rng(seed)
         n, d, m = (int(v) for v in rng.integers([1, 1, 2], [5, 5, 30]))
         activation = ("tanh", "softplus", "sine", "erf", "gelu")[seed % 5]
@@ -236,7 +236,7 @@ def test_the_bound_is_never_below_the_true_error(part):
         moved = np.linalg.norm(found.final_weights - tight.final_weights) / np.sqrt(m)
         assert moved <= found.bound[-1, 1] + 1e-13 * np.linalg.norm(tight.final_weights), seed
         seen += bool(np.isfinite(found.bound[-1, 0]) and found.bound[-1, 0] < 1e-5 * np.linalg.norm(found.residual[0]))
-    assert seen > 85  # and it says something
+    assert seen > 0.85 * count  # and it says something
 
 
 def test_the_drift_is_that_of_the_final_weights():

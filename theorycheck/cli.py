@@ -1,7 +1,7 @@
-"""The command line: ``theorycheck list | show | check | hunt | experiment | certify | recheck``.
+"""The command line: ``theorycheck list | show | check | hunt | experiment | prove | ledger | certify | recheck``.
 
-Exit status: 0 fine; 1 something is refuted, broken, not certified or not valid; 2 wrong usage or bad input; 130 stopped
-by Ctrl-C. Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
+Exit status: 0 fine; 1 refuted, broken, not certified or not valid; 2 wrong usage or bad input; 130 stopped by Ctrl-C.
+Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from theorycheck._cli_flags import UsageError, check_signature, named, one_line,
 if TYPE_CHECKING:
     from theorycheck.statement import Theorem
 
-VERBS = ("list", "show", "check", "hunt", "experiment", "certify", "recheck")
+VERBS = ("list", "show", "check", "hunt", "experiment", "prove", "ledger", "certify", "recheck")
 JsonFile = Annotated[str | None, Parameter(help="Write JSON to this file; - is standard output.", show_default=False)]
 
 
@@ -51,27 +51,9 @@ def list_cards(*, markdown: Annotated[bool, Parameter(negative=())] = False, jso
     markdown
         Print the table that README carries.
     """
-    from theorycheck import theorems
-    from theorycheck._cli_experiment import listing
-    from theorycheck._cli_output import json_writer, say, say_text
-    from theorycheck.report_json import list_document
-    from theorycheck.report_list import card_table, card_table_markdown
+    from theorycheck._cli_show import listing
 
-    write = json_writer(json)
-    cards, papers = theorems.cards(), theorems.papers()
-    write(list_document(cards, papers, theorems.conjectures()))
-    if markdown and json != "-":
-        say_text(card_table_markdown(cards, papers))
-    elif json != "-":
-        say(card_table(cards, papers, theorems.conjectures()))
-        say(
-            [
-                "",
-                "Experiments, observed and not proved (theorycheck experiment NAME):",
-                *(f"  {line}" for line in listing()),
-            ]
-        )
-    return 0
+    return listing(markdown, json)
 
 
 def show(card: str, /, *, format: Literal["text", "markdown", "latex"] = "text", json: JsonFile = None) -> int:
@@ -84,20 +66,9 @@ def show(card: str, /, *, format: Literal["text", "markdown", "latex"] = "text",
     format
         How to write it.
     """
-    from theorycheck import report, theorems
-    from theorycheck._cli_output import has_unicode, json_writer, say_text, width
-    from theorycheck.report_json import show_document
+    from theorycheck._cli_show import one
 
-    papers = theorems.papers()
-    chosen = only(theorems.cards(), card, theorems.conjectures())
-    json_writer(json)(show_document(chosen, papers))
-    if json == "-":
-        return 0
-    if format == "text":
-        say_text(report.card_text(chosen, papers, width=width(), unicode=has_unicode()))
-    else:
-        say_text((report.card_markdown if format == "markdown" else report.card_latex)(chosen, papers))
-    return 0
+    return one(card, format, json)
 
 
 def check(card: str | None = None, /, **flags: str) -> None:
@@ -160,6 +131,34 @@ def experiment(
     from theorycheck._cli_experiment import run
 
     return run(name, seeds, only, picture, json)
+
+
+def prove(card: str | None = None, /, *, json: JsonFile = None) -> int:
+    """Check the steps of the proofs: each with its trust, and what is broken.
+
+    Parameters
+    ----------
+    card
+        A card or a paper, such as chen2022.a or core; every proof without one.
+    """
+    from theorycheck import _cli_prove
+
+    return _cli_prove.prove(card, json)
+
+
+def ledger(card: str, /, *, example: int = 1, json: JsonFile = None) -> int:
+    """Say where a theorem loses its constants: the steps of its proof on an instance, the lossy ones first.
+
+    Parameters
+    ----------
+    card
+        Its label, such as chen2022.a.
+    example
+        Which of the card's own examples, from 1.
+    """
+    from theorycheck import _cli_prove
+
+    return _cli_prove.ledger(card, example, json)
 
 
 def certify(card: str | None = None, /, **flags: str) -> None:
@@ -268,8 +267,8 @@ def _application(check_verb: Callable[..., int | None], certify_verb: Callable[.
     app.command(list_cards, name="list")
     app.command(show)
     app.command(check_verb, name="check")
-    app.command(hunt)
-    app.command(experiment)
+    for verb in (hunt, experiment, prove, ledger):
+        app.command(verb)
     app.command(certify_verb, name="certify")
     app.command(recheck)
     return app

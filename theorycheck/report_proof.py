@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from theorycheck.proof import Checked, Proof, Trust
 
@@ -31,6 +32,19 @@ def counts(checked: Sequence[Checked]) -> str:
     told = ", ".join(f"{numbers[trust]} {trust.value}" for trust in Trust if numbers[trust])
     share = sum(numbers[trust] for trust in PROVED) / max(1, len(checked))
     return f"{len(checked)} steps: {told}; {share:.0%} symbolic or enclosed"
+
+
+def proof_document(proof: Proof, checked: Sequence[Checked]) -> dict[str, Any]:
+    """Return a proof and what its check found as plain data for JSON."""
+    steps = [
+        {
+            "label": found.step.label, "says": found.step.says, "kind": found.step.kind.value, "trust": found.trust.value,
+            "lhs": str(found.step.bound.lhs), "rhs": str(found.step.bound.rhs), "strict": found.step.bound.strict,
+            "uses": list(found.step.uses), "note": found.note,
+        }
+        for found in checked
+    ]  # fmt: skip
+    return {"name": proof.name, "chain": list(proof.chain), "steps": steps}
 
 
 def run(proofs: Sequence[Proof]) -> int:

@@ -1,0 +1,42 @@
+"""The work behind ``theorycheck list`` and ``theorycheck show``."""
+
+from __future__ import annotations
+
+
+def listing(markdown: bool, json: str | None) -> int:
+    """Print every card, conjecture and experiment, or the table that README carries."""
+    from theorycheck import theorems
+    from theorycheck._cli_experiment import listing as experiments
+    from theorycheck._cli_output import json_writer, say, say_text
+    from theorycheck.report_json import list_document
+    from theorycheck.report_list import card_table, card_table_markdown
+
+    write = json_writer(json)
+    cards, papers = theorems.cards(), theorems.papers()
+    write(list_document(cards, papers, theorems.conjectures()))
+    if markdown and json != "-":
+        say_text(card_table_markdown(cards, papers))
+    elif json != "-":
+        say(card_table(cards, papers, theorems.conjectures()))
+        heading = "Experiments, observed and not proved (theorycheck experiment NAME):"
+        say(["", heading, *(f"  {line}" for line in experiments())])
+    return 0
+
+
+def one(label: str, form: str, json: str | None) -> int:
+    """Print one card as text, Markdown or LaTeX."""
+    from theorycheck import report, theorems
+    from theorycheck._cli_flags import only
+    from theorycheck._cli_output import has_unicode, json_writer, say_text, width
+    from theorycheck.report_json import show_document
+
+    papers = theorems.papers()
+    chosen = only(theorems.cards(), label, theorems.conjectures())
+    json_writer(json)(show_document(chosen, papers))
+    if json == "-":
+        return 0
+    if form == "text":
+        say_text(report.card_text(chosen, papers, width=width(), unicode=has_unicode()))
+    else:
+        say_text((report.card_markdown if form == "markdown" else report.card_latex)(chosen, papers))
+    return 0
