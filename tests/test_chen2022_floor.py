@@ -20,6 +20,7 @@ from theorycheck.theorems.chen2022 import floor
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
 from theorycheck.theorems.chen2022.floor import DICHOTOMY, H_0, PATH, RATE, E, alpha, beta, growth, hard, y_least
+from theorycheck.theorems.chen2022.naive import CONTROLS
 
 X = sp.Symbol("x", positive=True)
 
@@ -103,14 +104,11 @@ def test_one_neuron_moves_as_far_as_the_path_allows():
 
 # --- the floor ----------------------------------------------------------------------------------
 
-GRAM = np.array([[1.0, 0.5, -0.4], [0.5, 1.0, 0.5], [-0.4, 0.5, 1.0]])
-LABELS = np.array([0.1, 1.0, 5.0])
-
 
 def chain(nu, width, seed):
     """The ReLU chain of section 4.9: neurons that datum 1 switches on are switched off on it by datum 3."""
-    inputs = math.sqrt(3) * np.linalg.cholesky(GRAM)
-    return s.drawn(inputs, LABELS, width=width, activation="relu", nu=nu, mirrored=False, seed=seed)
+    case = CONTROLS["chain"]
+    return s.drawn(case.inputs, case.labels, width=width, activation="relu", nu=nu, mirrored=False, seed=seed)
 
 
 @pytest.mark.parametrize("start", [0, 1])

@@ -20,7 +20,6 @@ from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, build_inputs
-from theorycheck.data import BadInput
 from theorycheck.enclose import enclose, ends
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow
@@ -182,8 +181,7 @@ def placed(instance: Instance, direction: np.ndarray, level: float) -> Instance:
 
 
 def _build(flags: dict[str, Any]) -> Instance:
-    if not 0 <= flags["level"] < math.inf:
-        raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the theorem's threshold")
+    s.not_negative(flags, "level")
     instance = s.build({**flags, "mirrored": False})
     if flags["positive"]:
         instance = replace(instance, signs=np.abs(instance.signs), redraw=None)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
-from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.flow.descent import Descent, descend
@@ -121,8 +120,7 @@ def placed(instance: Instance, level: float, share: float, interval: tuple[float
 
 def _build(flags: dict[str, Any]) -> Instance:
     for name in ("level", "step"):
-        if not 0 <= flags[name] < math.inf:
-            raise BadInput(f"--{name} must be at least 0, not {flags[name]:g}: it is a share of what is allowed")
+        s.not_negative(flags, name, "it is a share of what is allowed")
     return placed(s.build(flags), flags["level"], flags["step"] or 0.999, s.interval_of(flags))
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from flint import arb, arb_mat, ctx
+from numpy.typing import NDArray
 
 from theorycheck.certify.slopes import least_slope
 from theorycheck.enclose import ends
@@ -61,14 +62,18 @@ def rounding(instance: Instance) -> Array:
     return (instance.d + 8) * _EPS * instance.inner * sizes
 
 
+def inside(instance: Instance) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which ``h_ia`` surely start ``eta`` inside the interval, and which may, rounding considered; ``(n, m)``."""
+    low, high, eta = (instance.parameters[name] for name in ("low", "high", "eta"))
+    h, spread = preactivations(instance), rounding(instance)
+    sure = (h - spread >= low + eta) & (h + spread <= high - eta)
+    return sure, (h + spread >= low + eta) & (h - spread <= high - eta)
+
+
 def share(run: Run) -> Measured:
     """Return ``p_hat = min_a (1/m) #{i : |c_i| >= c_low, low + eta <= h_ia <= high - eta}``, both ends of rounding."""
-    instance = run.instance
-    low, high, eta, c_low = (instance.parameters[name] for name in ("low", "high", "eta", "c_low"))
-    heavy = np.abs(instance.signs) >= c_low
-    h, spread = preactivations(instance), rounding(instance)
-    sure = heavy & (h - spread >= low + eta) & (h + spread <= high - eta)
-    maybe = heavy & (h + spread >= low + eta) & (h - spread <= high - eta)
+    heavy = np.abs(run.instance.signs) >= run.instance.parameters["c_low"]
+    sure, maybe = (counted & heavy for counted in inside(run.instance))
     return Measured.between(sure.mean(axis=1).min(), maybe.mean(axis=1).min())
 
 

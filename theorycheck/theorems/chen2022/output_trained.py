@@ -21,7 +21,6 @@ from hypothesis.strategies import SearchStrategy
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.certify.problem import of_instance
-from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow
 from theorycheck.measure import NoTrajectory
@@ -144,10 +143,8 @@ def placed(instance: Instance, speed: float, level: float, interval: tuple[float
 
 
 def _build(flags: dict[str, Any]) -> Instance:
-    if not 0 <= flags["level"] < math.inf:
-        raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
-    if not 0 <= flags["tau"] < math.inf:
-        raise BadInput(f"--tau must be at least 0, not {flags['tau']:g}: with 0 the output weights are frozen")
+    s.not_negative(flags, "level")
+    s.not_negative(flags, "tau", "with 0 the output weights are frozen")
     return placed(s.build(flags), flags["tau"], flags["level"], s.interval_of(flags))
 
 

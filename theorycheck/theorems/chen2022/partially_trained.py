@@ -198,8 +198,7 @@ def place(
 
 
 def _build(flags: dict[str, Any]) -> Instance:
-    if flags["level"] < 0:
-        raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
+    s.not_negative(flags, "level")
     if not 0 < flags["delta"] < 0.5:
         raise BadInput(
             f"--delta must lie in (0, 1/2), not {flags['delta']:g}: the theorem's probability is 1 - 2 delta"

@@ -139,8 +139,7 @@ def place(
 
 
 def _build(flags: dict[str, Any], *, b: bool) -> Instance:
-    if flags["level"] < 0:
-        raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
+    s.not_negative(flags, "level")
     s.interval_of(flags)
     data = s.build({**flags, "m": 2, "mirrored": True})
     numbers = {name: float(flags[name]) for name in ("delta", "low", "high", "eta", "kappa", "nu")}

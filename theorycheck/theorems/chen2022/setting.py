@@ -158,6 +158,18 @@ def build(flags: Mapping[str, Any]) -> Instance:
     )  # fmt: skip
 
 
+def not_negative(flags: Mapping[str, Any], name: str, why: str = "it is a share of the threshold") -> None:
+    """Refuse a flag that is negative, infinite or NaN.
+
+    Raises
+    ------
+    BadInput
+        One sentence with the flag, its value and the reason.
+    """
+    if not 0 <= flags[name] < math.inf:
+        raise BadInput(f"--{name} must be a finite number of at least 0, not {flags[name]:g}: {why}")
+
+
 def interval_of(flags: Mapping[str, Any]) -> tuple[float, float, float]:
     """Return ``--low``, ``--high`` and ``--eta``; an ``eta`` of 0 asks for interval and margin to be chosen.
 

@@ -20,7 +20,6 @@ from hypothesis.strategies import SearchStrategy
 from theorycheck import measure
 from theorycheck.certify.problem import of_instance
 from theorycheck.certify.recipe import Conclusion, Tests
-from theorycheck.data import BadInput
 from theorycheck.evidence import Truth
 from theorycheck.flow import Run, follow
 from theorycheck.judge import judge
@@ -109,8 +108,7 @@ _OWN = ("n", "d", "m", "activation", "kappa", "nu", "mirrored", "level")
 
 
 def _build(flags: dict[str, Any], *, b: bool) -> Instance:
-    if flags["level"] < 0:
-        raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
+    s.not_negative(flags, "level")
     return placed(s.build(flags), flags["level"], s.interval_of(flags), b=b)
 
 

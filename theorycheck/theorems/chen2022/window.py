@@ -19,7 +19,6 @@ from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
 from theorycheck.certify.problem import of_instance
-from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow
 from theorycheck.grams import Array
@@ -105,8 +104,7 @@ _OWN = ("n", "d", "m", "activation", "kappa", "nu", "mirrored", "level")
 
 
 def _build(flags: Mapping[str, Any]) -> Instance:
-    if flags["level"] < 0:
-        raise BadInput(f"--level must be at least 0, not {flags['level']:g}: it is a share of the threshold")
+    s.not_negative(flags, "level")
     return placed(s.build(flags), flags["level"])
 
 
