@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
-from theorycheck.proof import GIVEN, REST, Proof, cited, combine, following, identity, of_claim, sampled
+from theorycheck.proof import GIVEN, REST, SHOWN, Proof, of_claim
+from theorycheck.proof_steps import cited, combine, identity, sampled
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound
 from theorycheck.theorems import core
@@ -31,7 +32,7 @@ GROENWALL = of_claim(
         sum((sp.diff(square / 2, part) * v for part, v in zip(r, speed, strict=True)), sp.S.Zero),
         -(sp.Matrix([r]) * gram * sp.Matrix(r))[0],
     ),
-    following(
+    combine(
         "Rayleigh", "in G's eigenbasis: eigenvalues mu + e_i make r'G r at least mu |r|^2",
         Bound(core.mu * square, quadratic), {REST: sum((gap * part**2 for gap, part in zip(gaps, r, strict=True)), sp.S.Zero)},
     ),
@@ -62,10 +63,19 @@ def _speed(seed: int) -> tuple[float, float]:
     return float(most - speeds.max()), 1e-12 * float(most)
 
 
+def decay_attack(seed: int) -> tuple[float, float]:
+    """Return ``int exp(-mu tau) - int |r_tau|/|r_0|`` for residuals that fall at random rates of at least 2 mu."""
+    rng = np.random.default_rng(seed)
+    mu, times = 10 ** rng.uniform(-2, 1), np.linspace(0, rng.uniform(0.1, 5), 400)
+    rates = 2 * mu * (1 + rng.exponential(1, 400) * (rng.random(400) < 0.2))
+    step = times[1]
+    return float(step * np.sum(np.exp(-mu * times) - np.exp(-rates * times / 2))), 1e-12
+
+
 DRIFT = of_claim(
     core.DRIFT,
     "drift",
-    following(
+    combine(
         "Cauchy and Schwarz", "|X'u|^2 <= s_X |u|^2, in the eigenbasis of X X' with eigenvalues s_X - e_i",
         Bound(s.s_X * sum(part**2 for part in u) - slack, s.s_X * sum(part**2 for part in u)), {REST: slack},
     ),
@@ -73,15 +83,16 @@ DRIFT = of_claim(
         "speed", "|w_j'| <= sqrt(lambda_j s_X/d) |r| as |s'| <= 1, integrated: A_t = int_0^t |r|",
         Bound(claim.lhs, STEP * area), _speed, "Cauchy and Schwarz", f"{GIVEN}unit slope",
     ),
-    cited(
-        "decay", "|r_tau| <= exp(-mu tau) |r_0|: Groenwall's lemma of this file, integrated",
-        Bound(area, core.r_0 * sp.Integral(sp.exp(-core.mu * elapsed), (elapsed, 0, core.time))), "core.groenwall, rate", f"{GIVEN}gap",
+    sampled(
+        "decay", "a rate of at least 2 mu at all times keeps |r_tau| below exp(-mu tau) |r_0|; integrated",
+        Bound(area, core.r_0 * sp.Integral(sp.exp(-core.mu * elapsed), (elapsed, 0, core.time))), decay_attack, f"{SHOWN}core.groenwall rate",
     ),
     identity(
         "integral", "int_0^t exp(-mu tau) dtau, mu > 0", sp.Integral(sp.exp(-core.mu * elapsed), (elapsed, 0, core.time)),
         (1 - sp.exp(-core.mu * core.time)) / core.mu, f"{GIVEN}gap",
     ),
-    combine("together", "the two, one after the other", claim, speed=1, decay=STEP, integral=STEP * core.r_0),
+    combine("together", "one after the other", claim, {"speed": 1, "decay": STEP, "integral": STEP * core.r_0}),
+    lemmas=(GROENWALL,),
 )  # fmt: skip
 
 # --- Weyl --------------------------------------------------------------------------------------------

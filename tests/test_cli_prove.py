@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from toy_card import run
@@ -72,3 +73,17 @@ def test_a_package_without_its_proofs_says_so(capsys, monkeypatch):
     _cli_prove.proofs.cache_clear()
     assert status == 2
     assert "no folder of proofs" in err
+
+
+def test_the_readmes_figures_are_the_ledgers(capsys, tmp_path):
+    target = tmp_path / "ledger.json"
+    assert run(capsys, "ledger", "chen2022.a", "--example", "3", "--json", str(target))[0] == 0
+    found = next(
+        one for one in json.loads(target.read_text(encoding="utf-8"))["ledgers"] if one["name"] == "chen2022.a rate"
+    )
+    ratios = {step["step"]: step["ratio"] for step in found["steps"]}
+    text = " ".join((Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8").split())
+    assert f"theorem A's rate is {found['whole']:.0f} times below what is seen" in text
+    assert f"a factor {ratios['Groenwall']:.0f} because" in text
+    assert f"{ratios['held']:.0f} because neurons" in text
+    assert f"{ratios['least eigenvalue']:.1f} in the sandwich" in text

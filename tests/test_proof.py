@@ -8,20 +8,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from theorycheck.proof import (
-    GIVEN,
-    Kind,
-    Trust,
-    check_steps,
-    cited,
-    combine,
-    define,
-    enclosed,
-    following,
-    identity,
-    of_claim,
-    sampled,
-)
+from theorycheck.proof import GIVEN, SHOWN, check_steps, of_claim
+from theorycheck.proof_steps import Kind, Trust, cited, combine, define, enclosed, identity, sampled
 from theorycheck.statement import Bound
 from theorycheck.theorems import card
 
@@ -85,32 +73,32 @@ def test_an_enclosed_step_needs_every_point_of_its_box():
 def test_a_combination_is_its_weights():
     """a <= b and b <= c give a <= c; a <= b and x <= y give a x <= b y where all are nonnegative."""
     facts = {"first": Bound(a, b), "second": Bound(b, c)}
-    assert one(combine("c", "", Bound(a, c), first=1, second=1), **facts).trust is Trust.SYMBOLIC
-    assert one(combine("c", "", Bound(a, c), first=1), **facts).trust is Trust.BROKEN
-    assert one(combine("c", "", Bound(a * b, b * c), first=b, second=b), **facts).trust is Trust.SYMBOLIC
-    found = one(combine("c", "", Bound(c, a), first=-1, second=-1), **facts)
+    assert one(combine("c", "", Bound(a, c), {"first": 1, "second": 1}), **facts).trust is Trust.SYMBOLIC
+    assert one(combine("c", "", Bound(a, c), {"first": 1}), **facts).trust is Trust.BROKEN
+    assert one(combine("c", "", Bound(a * b, b * c), {"first": b, "second": b}), **facts).trust is Trust.SYMBOLIC
+    found = one(combine("c", "", Bound(c, a), {"first": -1, "second": -1}), **facts)
     assert found.trust is Trust.BROKEN
     assert "nonnegative" in found.note
 
 
 def test_a_premise_about_a_sign_makes_a_weight_nonnegative():
     facts = {"sign": Bound(sp.S.Zero, x, strict=True), "less": Bound(a, b)}
-    assert one(combine("c", "", Bound(a * x, b * x), less=x, sign=0), **facts).trust is Trust.SYMBOLIC
-    assert one(combine("c", "", Bound(a * x, b * x), less=x), less=facts["less"]).trust is Trust.BROKEN
+    assert one(combine("c", "", Bound(a * x, b * x), {"less": x, "sign": 0}), **facts).trust is Trust.SYMBOLIC
+    assert one(combine("c", "", Bound(a * x, b * x), {"less": x}), less=facts["less"]).trust is Trust.BROKEN
 
 
 def test_a_strict_conclusion_needs_a_strict_fact():
     facts = {"strict": Bound(a, b, strict=True), "weak": Bound(b, c)}
-    both = combine("c", "", Bound(a, c, strict=True), strict=1, weak=1)
+    both = combine("c", "", Bound(a, c, strict=True), {"strict": 1, "weak": 1})
     assert one(both, **facts).trust is Trust.SYMBOLIC
     assert one(both, strict=Bound(a, b), weak=facts["weak"]).trust is Trust.BROKEN
 
 
 def test_equations_may_be_used_either_way():
     z = sp.Symbol("z", real=True)
-    steps = (define("d", "", z, a * b), combine("c", "", Bound(a * b, z), d=-1))
+    steps = (define("d", "", z, a * b), combine("c", "", Bound(a * b, z), {"d": -1}))
     assert [found.trust for found in check_steps(steps, {})] == [Trust.SYMBOLIC] * 2
-    assert one(combine("c", "", Bound(b, a), d=-1), d=Bound(a, b)).trust is Trust.BROKEN
+    assert one(combine("c", "", Bound(b, a), {"d": -1}), d=Bound(a, b)).trust is Trust.BROKEN
 
 
 def test_an_attack_that_succeeds_breaks_the_step():
@@ -137,7 +125,7 @@ middle = sp.Symbol("X", real=True)
 LINKS = (
     cited("first", "", Bound(RATE.bound.lhs, middle), "somewhere 1"),
     cited("second", "", Bound(middle, RATE.bound.rhs), "somewhere 2"),
-    combine("end", "", RATE.bound, first=1, second=1),
+    combine("end", "", RATE.bound, {"first": 1, "second": 1}),
 )
 
 
@@ -160,7 +148,7 @@ def test_a_proof_that_is_one():
         (LINKS[:2], ("first", "second"), "not what is to be shown"),
         ((*LINKS[:2], replace(LINKS[2], bound=Bound(2 * RATE.bound.lhs, RATE.bound.rhs))), (), "not what is to be shown"),
         (LINKS, ("second", "first"), "gap"), (LINKS, ("third",), "no step"),
-        ((define("d", "", F.quantities[0].symbol, a), *LINKS[:2], following("end", "", RATE.bound, {"d": 0, "first": 1, "second": 1})), (), "not new"),
+        ((define("d", "", F.quantities[0].symbol, a), *LINKS[:2], combine("end", "", RATE.bound, {"d": 0, "first": 1, "second": 1})), (), "not new"),
     ],
 )  # fmt: skip
 def test_a_proof_that_is_none_does_not_exist(steps, chain, told):
@@ -177,8 +165,20 @@ def test_a_proof_without_steps_does_not_exist():
 
 @pytest.mark.parametrize("kind", [Kind.IDENTITY, Kind.COMBINE])
 def test_each_kind_is_broken_by_a_coefficient(kind):
-    step = {Kind.IDENTITY: identity("s", "", a * b, b * a), Kind.COMBINE: combine("s", "", Bound(a, c), f=1)}[kind]
+    step = {Kind.IDENTITY: identity("s", "", a * b, b * a), Kind.COMBINE: combine("s", "", Bound(a, c), {"f": 1})}[kind]
     facts = {"f": Bound(a, c)}
     assert one(step, **facts).trust is Trust.SYMBOLIC
     for wrong in (Bound(2 * step.bound.lhs, step.bound.rhs), Bound(step.bound.lhs, -step.bound.rhs), Bound(step.bound.lhs**2, step.bound.rhs)):  # fmt: skip
         assert one(replace(step, bound=wrong), **facts).trust is Trust.BROKEN
+
+
+def test_a_lemma_may_be_used_where_its_premises_are_given():
+    lemma = proof()
+    path = next(claim for claim in F.claims if claim.label == "path")
+    step = cited("end", "", path.bound, "somewhere 3", f"{SHOWN}{lemma.name}")
+    assert of_claim(F, "path", step, lemmas=(lemma,)).premises[f"{SHOWN}{lemma.name}"] == lemma.goal
+    with pytest.raises(ValueError, match="not shown before"):
+        of_claim(F, "path", step)
+    other = card("chen2022.movement")
+    with pytest.raises(ValueError, match="cannot be used"):
+        of_claim(other, "upper", cited("end", "", other.claims[1].bound, "somewhere 4"), lemmas=(lemma,))

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from theorycheck import report_proof
-from theorycheck.proof import Kind, Trust, check_steps
+from theorycheck.proof import check_steps
+from theorycheck.proof_steps import Kind, Trust
 from theorycheck.statement import Bound
 
 FOLDER = Path(__file__).resolve().parent.parent / "proofs"

@@ -53,7 +53,7 @@ def prove(label: str | None, json: str | None) -> int:
     """Check the proofs of a card, of a paper, or all; status 1 if a step is broken."""
     from theorycheck._cli_output import json_writer, say_text
     from theorycheck._cli_recheck import bar
-    from theorycheck.proof import Checked, Trust
+    from theorycheck.proof_steps import Checked, Trust
     from theorycheck.report_proof import counts, proof_document, proof_lines
 
     chosen = _chosen(label)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from theorycheck.proof import Checked, Proof, Trust
+from theorycheck.proof import Proof
+from theorycheck.proof_steps import Checked, Trust
 
 #: the two kinds of trust that a machine gives by itself
 PROVED = (Trust.SYMBOLIC, Trust.ENCLOSED)
