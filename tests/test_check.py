@@ -179,3 +179,16 @@ def test_a_run_without_a_simulation_has_no_path():
 
     with pytest.raises(NoTrajectory):
         decay_rate(Run(tiny(1.0, "relu")))
+
+
+@pytest.mark.parametrize("promised", [0, sp.Rational(-1, 5)])
+def test_a_promise_that_is_not_positive_confirms_nothing(promised):
+    """Theorem G promises 1 - 2 delta: at delta = 1/2 this divided by 0, beyond it anything was confirmed."""
+    theorem = card("chen2022.a_random")
+    claim = replace(theorem.claims[0], probability=sp.sympify(promised))
+    instance = theorem.example(level=0.9)
+    (verdict,) = check(theorem, instance, claims=(claim,), draws=2).verdicts
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert "not positive" in verdict.conclusion.note
+    (sound,) = check(theorem, instance, claims=(theorem.claims[0],)).verdicts
+    assert sound.outcome is Outcome.CONFIRMED
