@@ -238,7 +238,7 @@ def _output_moved(run: Run) -> Measured:
     )
 
 
-_PER = t.slope * mv.size * sp.sqrt(s.Lam)
+_PER = t.slope * mv.C_2 * sp.sqrt(s.Lam)
 M_LOWER = of_claim(
     mv.MOVEMENT, "lower",
     cited("triangle", "|zeta_0| - |zeta_T| <= |f_T - f_0|", Bound(mv.LOWER, turned / _PER), "the triangle inequality; Rudin, Principles of Mathematical Analysis, Theorem 1.37"),

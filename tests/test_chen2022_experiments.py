@@ -166,7 +166,9 @@ def test_the_movement_card_needs_a_run():
     instance = mv.MOVEMENT.example(n=2, d=3, m=20)
     with pytest.raises(ValueError, match="simulate"):
         mv.final_residual(Run(instance))
-    assert float(mv.rms_weight(Run(mv.MOVEMENT.example(n=2, d=3, m=16, kappa=0.0))).value) == pytest.approx(4.0)
+    ntk = Run(mv.MOVEMENT.example(n=2, d=3, m=16, kappa=0.0))
+    size = next(part for part in mv.QUANTITIES if part.symbol == mv.C_2).measure(ntk)
+    assert float(size.value) == pytest.approx(4.0), "kappa = 0 stands for sqrt m"
 
 
 def test_the_bounds_are_sharp_for_one_linear_neuron():

@@ -23,9 +23,9 @@ from theorycheck.measure import NoTrajectory
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
+from theorycheck.theorems.chen2022 import measures, steep
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
-from theorycheck.theorems.chen2022 import steep
 
 STEPS = 80
 
@@ -62,8 +62,10 @@ def _fallen(run: Run) -> Measured:
 
 def _moved(run: Run) -> Measured:
     """Return the largest movement of a preactivation at the end of the descent."""
-    shift = run.instance.inner * run.instance.inputs @ (_descended(run).network.weights - run.instance.weights).T
-    return Measured(float(np.abs(shift).max()), 1e-11 * float(np.abs(shift).max()) + 1e-300)
+    instance = run.instance
+    shift = instance.inner * instance.inputs @ (_descended(run).network.weights - instance.weights).T
+    lost = instance.inner * float(np.linalg.norm(instance.inputs, axis=1).max()) * measures.difference_error(instance)
+    return Measured(float(np.abs(shift).max()), 1e-11 * float(np.abs(shift).max()) + lost + 1e-300)
 
 
 def _mean_power(power: int) -> measure.Measure:

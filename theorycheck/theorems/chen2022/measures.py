@@ -92,13 +92,15 @@ def _end(run: Run) -> Array:
     return run.trajectory.final_weights - run.instance.weights
 
 
-def _known(run: Run, moved: Array) -> float:
-    """Return how far the final weights may be off: proved where a bound is at hand, else estimated.
+def difference_error(instance: Instance) -> float:
+    """Return what rounding may change of all weights' movement: two weights differ by as much as they are rounded."""
+    return 2 * _EPS * float(np.linalg.norm(instance.weights))
 
-    The difference of two weights is rounded by as much as they are, however little they moved.
-    """
+
+def _known(run: Run, moved: Array) -> float:
+    """Return how far the final weights may be off: proved where a bound is at hand, else estimated."""
     path = run.trajectory
-    size, lost = float(np.linalg.norm(moved)), 2 * _EPS * float(np.linalg.norm(run.instance.weights))
+    size, lost = float(np.linalg.norm(moved)), difference_error(run.instance)
     if path is not None and path.bound is not None and np.isfinite(path.bound[-1, 1]):
         return float(path.bound[-1, 1]) + 1e-13 * size + lost
     return 1e-6 * size + lost + 1e-300

@@ -25,22 +25,16 @@ from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems.chen2022 import setting as s
 from theorycheck.theorems.chen2022 import statements as t
-from theorycheck.theorems.chen2022.steep_everywhere import briefly, hard_direction, uneven
+from theorycheck.theorems.chen2022.steep_everywhere import C_2, briefly, hard_direction, uneven
+from theorycheck.theorems.chen2022.steep_everywhere import QUANTITIES as EVERYWHERE
 
-size = sp.Symbol("C_2", nonnegative=True)
 left = sp.Symbol("zeta_T", nonnegative=True)
 least = sp.Symbol("kappa_T", real=True)
 
 CONSUMED = t.zeta_0 - left
-LOWER = CONSUMED / (t.slope * size * sp.sqrt(s.Lam))
+LOWER = CONSUMED / (t.slope * C_2 * sp.sqrt(s.Lam))
 #: ``D_T <= (2/sqrt r)(sqrt L_0 - sqrt L_T)`` with ``L = |zeta|^2/(2n)`` and ``r = 2 kappa_T``
 UPPER = 2 / sp.sqrt(2 * least) * CONSUMED / sp.sqrt(2 * t.n)
-
-
-def rms_weight(run: Run) -> Measured:
-    """Return ``C_2``, the root mean square of the output weights."""
-    value = float(np.sqrt(np.mean(run.instance.signs**2)))
-    return Measured(value, 1e-14 * value)
 
 
 def final_residual(run: Run) -> Measured:
@@ -54,7 +48,7 @@ QUANTITIES = (
     *s.SIZES[:1],
     *(part for part in s.GEOMETRY if part.symbol == s.Lam),
     s.SLOPE, s.RESIDUAL, s.PATH,
-    Quantity(size, "root mean square of the output weights", rms_weight),
+    *(part for part in EVERYWHERE if part.symbol == C_2),
     Quantity(left, "|zeta_T| at the end of the run", final_residual),
     Quantity(least, "least eigenvalue of the tangent Gram K/n during the run", measure.least_overall),
 )  # fmt: skip
@@ -69,7 +63,7 @@ _CLAIMS = (
     Claim("upper", "the weights move by no more than the loss consumed pays for", Bound(s.moved_path, UPPER), _BOTH),
 )
 _SABOTAGES = (
-    Claim("lower: C_2 dropped", "the weights of the NTK move as far", Bound(LOWER * size, s.moved_path), _SOME, falsifies="lower"),
+    Claim("lower: C_2 dropped", "the weights of the NTK move as far", Bound(LOWER * C_2, s.moved_path), _SOME, falsifies="lower"),
     Claim("lower: twice", "twice as far", Bound(2 * LOWER, s.moved_path), _SOME, falsifies="lower"),
     Claim("upper: half", "half as far", Bound(s.moved_path, UPPER / 2), _BOTH, falsifies="upper"),
     Claim("upper: the rate for its root", "r for sqrt r", Bound(s.moved_path, UPPER / sp.sqrt(2 * least)), _BOTH, falsifies="upper"),
