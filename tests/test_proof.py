@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from theorycheck.proof import GIVEN, SHOWN, check_steps, of_claim
-from theorycheck.proof_steps import Kind, Trust, cited, combine, define, enclosed, identity, sampled
+from theorycheck.proof import GIVEN, Event, of_card, of_claim
+from theorycheck.proof_steps import Kind, Lemma, Trust, apply, cited, combine, define, enclosed, identity, monotone, sampled
+from theorycheck.proof_verify import REST, check_steps
 from theorycheck.statement import Bound
 from theorycheck.theorems import card
 
@@ -101,20 +102,85 @@ def test_equations_may_be_used_either_way():
     assert one(combine("c", "", Bound(b, a), {"d": -1}), d=Bound(a, b)).trust is Trust.BROKEN
 
 
-def test_an_attack_that_succeeds_breaks_the_step():
-    def norm(seed):
-        matrix = np.random.default_rng(seed).standard_normal((3, 3))
-        return float(np.linalg.norm(matrix) - np.linalg.norm(matrix, 2)), 1e-12
-
-    assert one(sampled("s", "", Bound(a, b), norm)).trust is Trust.SAMPLED
-    found = one(sampled("s", "", Bound(a, b), lambda seed: (-norm(seed)[0], 1e-12)))
-    assert found.trust is Trust.BROKEN
-    assert "seed 0" in found.note
+def drawn(seed):
+    """Norms of a random matrix: spectral, Frobenius."""
+    matrix = np.random.default_rng(seed).standard_normal((3, 3))
+    return {a: np.linalg.norm(matrix, 2), b: np.linalg.norm(matrix)}
 
 
-def test_a_citation_needs_a_source():
-    assert one(cited("c", "", Bound(a, b), "Weyl 1912; Horn and Johnson, Theorem 4.3.1")).trust is Trust.CITED
-    assert one(cited("c", "", Bound(a, b), "")).trust is Trust.BROKEN
+def test_random_cases_evaluate_the_inequality_itself():
+    assert one(sampled("s", "", Bound(a, b), drawn)).trust is Trust.SAMPLED
+    for wrong in (Bound(b, a), Bound(2 * a, b), Bound(a, b**2 / 10), Bound(a, -b)):
+        found = one(sampled("s", "", wrong, drawn))
+        assert found.trust is Trust.BROKEN
+        assert "at seed" in found.note
+
+
+def test_random_cases_must_measure_every_symbol_and_decide():
+    assert "does not measure c" in one(sampled("s", "", Bound(a, b + c), drawn)).note
+    assert "decide" in one(sampled("s", "", Bound(a, b), lambda seed: {a: np.nan, b: 1.0})).note
+    assert one(sampled("s", "", Bound(a, b), lambda seed: {a: np.inf, b: np.inf})).trust is Trust.BROKEN
+
+
+def test_a_citation_needs_a_source_and_random_cases():
+    source = "Weyl 1912; Horn and Johnson, Theorem 4.3.1"
+    assert one(cited("c", "", Bound(a, b), source, drawn)).trust is Trust.CITED
+    assert one(cited("c", "", Bound(a, b), "", drawn)).trust is Trust.BROKEN
+    assert "at seed" in one(cited("c", "", Bound(b, a), source, drawn)).note
+
+
+def test_a_monotone_function_of_both_sides():
+    fact = {"less": Bound(a, b)}
+    root = monotone("m", "", Bound(sp.sqrt(a), sp.sqrt(b)), "less", sp.Lambda(a, sp.sqrt(a)))
+    assert one(root, **fact).trust is Trust.SYMBOLIC
+    falls = monotone("m", "", Bound(sp.exp(-p * b), sp.exp(-p * a)), "less", sp.Lambda(x, sp.exp(-p * x)))
+    assert one(falls, **fact).trust is Trust.SYMBOLIC
+    assert one(replace(falls, bound=Bound(sp.exp(-p * a), sp.exp(-p * b))), **fact).trust is Trust.BROKEN
+    # x^2 rises only where x is nonnegative: the domain is what the variable's assumptions say
+    square = monotone("m", "", Bound(x**2, y**2), "less", sp.Lambda(x, x**2))
+    assert "derivative" in one(square, less=Bound(x, y)).note
+    on_half = replace(square, function=sp.Lambda(a, a**2))
+    assert "nonnegative" in one(on_half, less=Bound(x, y)).note
+    assert one(on_half, less=Bound(x, y), sign=Bound(sp.S.Zero, x)).trust is Trust.BROKEN  # nobody stands on the sign
+    stands = replace(on_half, stands_on=("less", "sign"))
+    assert one(stands, less=Bound(x, y), sign=Bound(sp.S.Zero, x)).trust is Trust.SYMBOLIC
+
+
+def test_a_derivative_whose_sign_another_step_tells():
+    fall = (1 - sp.exp(-p)) / p
+    facts = {"less": Bound(p, 2 * p), "sign": Bound(sp.S.Zero, -sp.diff(fall, p))}
+    step = monotone("m", "", Bound(fall.subs(p, 2 * p), fall), "less", sp.Lambda(p, fall), "sign")
+    assert one(step, **facts).trust is Trust.SYMBOLIC
+    assert "derivative" in one(replace(step, stands_on=("less",)), **facts).note
+
+
+def test_what_is_applied_needs_its_premises_and_its_signs():
+    lemma = Lemma("L", {"less": Bound(a, b), "sign": Bound(sp.S.Zero, p, strict=True)}, Bound(a * p, b * p))
+    z = sp.Symbol("z", real=True)
+    facts = {"mine": Bound(a + 1, 3 * b), "positive": Bound(sp.S.Zero, z, strict=True), "weak": Bound(sp.S.Zero, z)}
+    step = apply("s", "", lemma, {a: a + 1, b: 3 * b, p: z}, {"less": "mine", "sign": "positive"})
+    assert step.bound == Bound((a + 1) * z, 3 * b * z)
+    assert one(step, **facts).trust is Trust.SYMBOLIC
+    assert one(replace(step, using={"less": "mine", "sign": "weak"}), **facts).trust is Trust.BROKEN
+    assert "nobody shows 'less'" in one(replace(step, using={"sign": "positive"}), **facts).note
+    assert one(replace(step, bound=Bound(a * z, 3 * b * z)), **facts).trust is Trust.BROKEN
+    assert one(replace(step, where={a: a + 1, b: 2 * b, p: z}), **facts).trust is Trust.BROKEN
+    assert "nonnegative" in one(replace(step, where={a: x, b: 3 * b, p: z}), **facts).note
+
+
+def test_premises_that_place_a_symbol():
+    """sqrt((1 - x)^2) = 1 - x for x in (0, 1), p <= 1, and the argument of a maximum."""
+    inside = {"in": Bound(sp.S.Zero, x * (1 - x), strict=True)}
+    assert one(identity("i", "", sp.sqrt((1 - x) ** 2), 1 - x, "in"), **inside).trust is Trust.SYMBOLIC
+    assert one(identity("i", "", sp.sqrt((1 - x) ** 2), 1 - x), **inside).trust is Trust.BROKEN
+    assert one(identity("i", "", sp.sqrt((1 - 2 * x) ** 2), 1 - 2 * x, "in"), **inside).trust is Trust.BROKEN
+    share = {"share": Bound(p, sp.S.One), "less": Bound(a, b)}
+    weight = combine("c", "", Bound(a * (1 - p), b * (1 - p)), {"less": 1 - p, "share": 0})
+    assert one(weight, **share).trust is Trust.SYMBOLIC
+    assert one(replace(weight, weights={"less": 1 - p}), **share).trust is Trust.BROKEN
+    most = {"width": Bound(sp.Max(a, b), c)}
+    assert one(combine("c", "", Bound(a, c), {"width": 1, REST: sp.Max(a, b) - a}), **most).trust is Trust.SYMBOLIC
+    assert one(combine("c", "", Bound(2 * a, c), {"width": 1, REST: sp.Max(a, b) - 2 * a}), **most).trust is Trust.BROKEN
 
 
 # --- what a proof refuses ----------------------------------------------------------------------------
@@ -122,9 +188,16 @@ def test_a_citation_needs_a_source():
 F = card("chen2022.f")
 RATE = next(claim for claim in F.claims if claim.label == "rate")
 middle = sp.Symbol("X", real=True)
+
+
+def known(seed):
+    """One chain of numbers at which both links hold."""
+    return {symbol: 1.0 for symbol in RATE.bound.symbols} | {RATE.bound.rhs: 3.0, middle: 2.5}
+
+
 LINKS = (
-    cited("first", "", Bound(RATE.bound.lhs, middle), "somewhere 1"),
-    cited("second", "", Bound(middle, RATE.bound.rhs), "somewhere 2"),
+    cited("first", "", Bound(RATE.bound.lhs, middle), "somewhere 1", known),
+    cited("second", "", Bound(middle, RATE.bound.rhs), "somewhere 2", known),
     combine("end", "", RATE.bound, {"first": 1, "second": 1}),
 )
 
@@ -144,7 +217,7 @@ def test_a_proof_that_is_one():
     [
         ((LINKS[0], replace(LINKS[1], label="first"), LINKS[2]), (), "twice"),
         ((LINKS[0], LINKS[2], LINKS[1]), (), "not shown before"),
-        ((cited("idle", "", Bound(a, b), "here 1"), *LINKS), (), "never used"),
+        ((cited("idle", "", Bound(a, b), "here 1", drawn), *LINKS), (), "never used"),
         (LINKS[:2], ("first", "second"), "not what is to be shown"),
         ((*LINKS[:2], replace(LINKS[2], bound=Bound(2 * RATE.bound.lhs, RATE.bound.rhs))), (), "not what is to be shown"),
         (LINKS, ("second", "first"), "gap"), (LINKS, ("third",), "no step"),
@@ -172,13 +245,47 @@ def test_each_kind_is_broken_by_a_coefficient(kind):
         assert one(replace(step, bound=wrong), **facts).trust is Trust.BROKEN
 
 
-def test_a_lemma_may_be_used_where_its_premises_are_given():
-    lemma = proof()
-    path = next(claim for claim in F.claims if claim.label == "path")
-    step = cited("end", "", path.bound, "somewhere 3", f"{SHOWN}{lemma.name}")
-    assert of_claim(F, "path", step, lemmas=(lemma,)).premises[f"{SHOWN}{lemma.name}"] == lemma.goal
-    with pytest.raises(ValueError, match="not shown before"):
-        of_claim(F, "path", step)
-    other = card("chen2022.movement")
-    with pytest.raises(ValueError, match="cannot be used"):
-        of_claim(other, "upper", cited("end", "", other.claims[1].bound, "somewhere 4"), lemmas=(lemma,))
+def test_a_card_s_sure_claim_can_be_applied_and_a_random_one_cannot():
+    lemma = of_card(F, "rate")
+    assert lemma.goal == RATE.bound
+    assert set(lemma.premises) == set(RATE.given)
+    with pytest.raises(ValueError, match="probability"):
+        of_card(card("chen2022.lemma"), "share")
+    with pytest.raises(ValueError, match="no claim"):
+        of_card(F, "pace")
+
+
+# --- chances --------------------------------------------------------------------------------------------
+
+RANDOM = card("chen2022.lemma")
+SHARE = next(claim for claim in RANDOM.claims if claim.label == "share")
+one_chance, two_chance = sp.symbols("P_1 P_2", nonnegative=True)
+EVENTS = (Event("half", Bound(SHARE.bound.lhs, middle), one_chance), Event("rest", Bound(middle, SHARE.bound.rhs), two_chance))
+ON_EVENTS = combine("end", "", SHARE.bound, {"event: half": 1, "event: rest": 1})
+
+
+def chances(top, events=EVENTS, failure="both"):
+    # the chances are cited here, so that a proof exists
+    step = cited("both", "", Bound(sum(event.chance for event in events), top), "nowhere 1", drawn)
+    return of_claim(RANDOM, "share", step, ON_EVENTS, events=events, failure=failure)
+
+
+def test_a_claim_with_a_probability_needs_what_it_may_fail_with():
+    allowed = 1 - SHARE.probability
+    assert [found.trust for found in chances(allowed).check()][-1] is Trust.SYMBOLIC
+    for wrong in (2 * allowed, allowed / 2, sp.S.One):
+        with pytest.raises(ValueError, match="as its failure"):
+            chances(wrong)
+    with pytest.raises(ValueError, match="never used"):
+        chances(allowed, failure="")
+    with pytest.raises(ValueError, match="as its failure"):
+        of_claim(RANDOM, "share", cited("end", "", SHARE.bound, "nowhere 2", drawn))
+    idle = (*EVENTS, Event("idle", Bound(a, b), c))
+    with pytest.raises(ValueError, match="never used"):
+        chances(allowed, events=idle)
+
+
+def test_what_holds_with_a_probability_is_no_lemma():
+    with pytest.raises(ValueError, match="probability"):
+        _ = chances(1 - SHARE.probability).lemma
+    assert proof().lemma.goal == RATE.bound

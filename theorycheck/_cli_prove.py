@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theorycheck._cli_flags import UsageError, nearest, one_line
@@ -18,11 +14,7 @@ if TYPE_CHECKING:
     from theorycheck.ledger import Ledger
     from theorycheck.proof import Proof
 
-#: beside the package in a checkout, and what a wheel calls that folder
-FOLDERS = ("proofs", "theorycheck_proofs")
 
-
-@cache
 def proofs() -> tuple[Proof, ...]:
     """Return every proof, file by file.
 
@@ -31,22 +23,12 @@ def proofs() -> tuple[Proof, ...]:
     UsageError
         If there is no folder of proofs beside the package.
     """
-    root = Path(__file__).resolve().parent.parent
-    folder = next((root / name for name in FOLDERS if (root / name).is_dir()), None)
-    if folder is None:
-        raise UsageError(f"no folder of proofs stands beside the package in {str(root)!r}: install it with its proofs")
-    return tuple(proof for path in sorted(folder.glob("[!_]*.py")) for proof in _load(path))
+    from theorycheck import proof_files
 
-
-def _load(path: Path) -> tuple[Proof, ...]:
-    name = f"theorycheck_proof_files.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return tuple(module.PROOFS)
+    try:
+        return proof_files.proofs()
+    except proof_files.NoProofs as problem:
+        raise UsageError(str(problem)) from None
 
 
 def prove(label: str | None, json: str | None) -> int:

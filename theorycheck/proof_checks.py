@@ -1,25 +1,30 @@
-"""How the steps of a proof are checked; every function returns what is wrong, with a place, or an empty text."""
+"""What the checks of proof steps are made of; every check returns what is wrong, with a place, or an empty text."""
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
+import numpy as np
 import sympy as sp
 from flint import arb, ctx
 from sympy.core.function import AppliedUndef
 
 from theorycheck.bounds import positive_on
 from theorycheck.enclose import ends, evaluator
+from theorycheck.proof_steps import Draw
 from theorycheck.statement import Bound
 
 #: rational points at which an identity is looked at, the bits there, and how large a difference rounding explains
 POINTS = 12
 _BITS = 256
 _TINY = 2.0**-160
-#: cases that an attack looks at
-ATTACKS = 60
+#: relative error of a side that is evaluated in floating point on a random case
+ROUGH = 1e-9
 
 
 def points(symbols: Set[sp.Symbol], count: int = POINTS) -> list[dict[sp.Symbol, Fraction]]:
@@ -100,39 +105,81 @@ def _value(expr: sp.Expr, point: Mapping[sp.Symbol, float]) -> float:
         return ends(evaluator({symbol: arb(value) for symbol, value in point.items()})(expr))[0]
 
 
-def combination(bound: Bound, parts: Mapping[str, tuple[sp.Expr, Bound]], equal: Set[str]) -> str:
-    """Say why ``bound`` is not the sum of ``weight * slack`` of the parts, or nothing.
+def known_signs(facts: Iterable[Bound]) -> dict[sp.Symbol, sp.Expr]:
+    """Return stand-ins for the symbols that a fact places.
 
-    Parameters
-    ----------
-    parts
-        Weight and inequality by name.
-    equal
-        Those that are equations, whose weights may have any sign.
+    Facts that place one: ``0 < k symbol`` and ``0 <= k symbol``; ``0 < symbol (1 - k symbol)``, which lies in (0, 1/k) and
+    so is ``1/(k (1 + e))`` with e > 0; and for a positive symbol ``symbol <= k``, with e >= 0.
     """
-    signs = known_signs(fact for _, fact in parts.values())
-    for name, (weight, _) in parts.items():
-        if name not in equal and not weight.xreplace(signs).is_nonnegative:
-            return f"the weight {weight} of {name!r} is not seen to be nonnegative"
-    if bound.strict and not any(fact.strict and weight.xreplace(signs).is_positive for weight, fact in parts.values()):
-        return "the inequality is strict, but no strict one is used with a positive weight"
-    total = sum((weight * (fact.rhs - fact.lhs) for weight, fact in parts.values()), sp.S.Zero)
-    return difference(bound.rhs - bound.lhs - total)
-
-
-def known_signs(facts: Iterable[Bound]) -> dict[sp.Symbol, sp.Symbol]:
-    """Return stand-ins for the symbols that a fact ``0 <= symbol`` or ``0 < symbol`` speaks of."""
-    found: dict[sp.Symbol, sp.Symbol] = {}
+    facts = tuple(facts)
+    found: dict[sp.Symbol, sp.Expr] = {}
     for fact in facts:
-        if fact.lhs == 0 and fact.rhs.is_Symbol:
-            found[fact.rhs] = sp.Dummy(str(fact.rhs), **({"positive": True} if fact.strict else {"nonnegative": True}))
+        factor, rest = fact.rhs.as_coeff_Mul()
+        if fact.lhs == 0 and rest.is_Symbol and factor.is_positive:
+            sign = {"positive": True} if fact.strict else {"nonnegative": True}
+            if rest not in found or fact.strict:
+                found[rest] = sp.Dummy(str(rest), **sign)
+    for fact in facts:
+        symbols = fact.lhs.free_symbols | fact.rhs.free_symbols
+        if len(symbols) != 1:
+            continue
+        (symbol,) = symbols
+        top, low = _top(fact, symbol, found.get(symbol, symbol))
+        if top is not None:
+            found[symbol] = 1 / (top * (1 + low))
     return found
 
 
-def survives(attack: Callable[[int], tuple[float, float]], count: int = ATTACKS) -> str:
-    """Say at which seed an attack breaks an inequality, or nothing."""
+def _top(fact: Bound, symbol: sp.Symbol, known: sp.Expr) -> tuple[sp.Expr | None, sp.Expr]:
+    """Return 1/k for a fact that keeps a positive symbol below k, and the stand-in for what is left."""
+    if fact.lhs == 0 and fact.strict:
+        inverse = sp.expand(1 - fact.rhs / symbol) / symbol
+        if inverse.is_number and inverse.is_positive:
+            return inverse, sp.Dummy(f"e_{symbol}", positive=True)
+    if fact.lhs == symbol and fact.rhs.is_number and fact.rhs.is_positive and known.is_positive:
+        return 1 / fact.rhs, sp.Dummy(f"e_{symbol}", nonnegative=True)
+    return None, symbol
+
+
+def nonnegative(expr: sp.Expr) -> bool:
+    """Return whether an expression is seen to be nonnegative wherever its symbols' assumptions hold."""
+    if expr.is_nonnegative:
+        return True
+    if any(form.is_nonnegative for form in (sp.expand(expr), sp.factor(expr), sp.simplify(expr))):
+        return True
+    # a maximum is each of its arguments and something more; a minimum is something less
+    for kind, sign in ((sp.Max, 1), (sp.Min, -1)):
+        for part in expr.atoms(kind):
+            more = sign * sp.Dummy("e", nonnegative=True)
+            if any(nonnegative(sp.expand(expr.xreplace({part: one + more}))) for one in part.args):
+                return True
+    return False
+
+
+def positive(expr: sp.Expr) -> bool:
+    """Return whether an expression is seen to be positive wherever its symbols' assumptions hold."""
+    return any(form.is_positive for form in (expr, sp.expand(expr), sp.factor(expr)))
+
+
+def survives(bound: Bound, draw: Draw, count: int) -> str:
+    """Say at which random case an inequality is broken, or that too few cases decide; or nothing."""
+    symbols = sorted(bound.symbols, key=str)
+    sides = _compiled(bound, tuple(symbols))
+    decided = 0
     for seed in range(count):
-        slack, error = attack(seed)
-        if slack < -error:
-            return f"slack {slack:.6g} ± {error:.2g} at seed {seed}"
-    return ""
+        values = draw(seed)
+        if missing := [str(symbol) for symbol in symbols if symbol not in values]:
+            return f"a random case does not measure {missing[0]}"
+        with np.errstate(all="ignore"):
+            left, right = (float(side) for side in sides(*(float(values[symbol]) for symbol in symbols)))
+        if not (math.isfinite(left) and math.isfinite(right)):
+            continue
+        decided += 1
+        if left - right > ROUGH * (abs(left) + abs(right)):
+            return f"{left:.8g} is not at most {right:.8g} at seed {seed}"
+    return "" if 2 * decided >= count else f"only {decided} of {count} random cases decide"
+
+
+@lru_cache(maxsize=512)
+def _compiled(bound: Bound, symbols: tuple[sp.Symbol, ...]) -> Any:
+    return sp.lambdify(symbols, [bound.lhs, bound.rhs], modules=["scipy", "numpy"])

@@ -3,28 +3,33 @@
 What a step says is an inequality (or an equation) between expressions in the symbols of a card. How it is known is its
 *kind*; whether it holds is computed, never written down:
 
-========  ======================================  ==========================================================  =========
-kind      says                                    is checked by                                               trust
-========  ======================================  ==========================================================  =========
-define    a new symbol stands for an expression   nothing to check; the symbol must be new                    symbolic
-identity  two expressions are equal               SymPy, then balls at rational points                        symbolic
-enclosed  an inequality on a box                  branch and bound in balls                                   enclosed
-combine   an inequality follows from earlier ones its slack is a nonnegative combination of theirs            symbolic
-sampled   an inequality about matrices, chances   an attack that fails to break it                            sampled
-cited     a textbook result                       a reference with a number                                   cited
-========  ======================================  ==========================================================  =========
+========  ===========================================  =====================================================  ========
+kind      says                                         is checked by                                          trust
+========  ===========================================  =====================================================  ========
+define    a new symbol stands for an expression        nothing to check; the symbol must be new               symbolic
+identity  two expressions are equal                    balls at rational points, then SymPy                   symbolic
+combine   an inequality follows from earlier ones      its slack is a nonnegative combination of theirs       symbolic
+monotone  a function is applied to both sides          the sign of its derivative                             symbolic
+apply     another proof's statement, with other        its premises, so read, have been shown                 symbolic
+          symbols put in
+enclosed  an inequality on a box                       branch and bound in balls                              enclosed
+sampled   an inequality about matrices, chances, runs  random cases on which it is evaluated                  sampled
+cited     a textbook result                            a reference with a number, and random cases as well    cited
+========  ===========================================  =====================================================  ========
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sympy import Expr, Symbol, sympify
+from sympy import Expr, Lambda, Symbol, sympify
 
-from theorycheck.proof_checks import combination, difference, known_signs, on_box, survives
 from theorycheck.statement import Bound
+
+#: ``draw(seed)`` makes a random case and measures every symbol of the step's inequality on it
+Draw = Callable[[int], Mapping[Symbol, float]]
 
 
 class Trust(Enum):
@@ -42,30 +47,45 @@ class Kind(Enum):
 
     DEFINE = "define"
     IDENTITY = "identity"
-    ENCLOSED = "enclosed"
     COMBINE = "combine"
+    MONOTONE = "monotone"
+    APPLY = "apply"
+    ENCLOSED = "enclosed"
     SAMPLED = "sampled"
     CITED = "cited"
 
 
 @dataclass(frozen=True)
+class Lemma:
+    """What a proof has shown: its goal, from premises by name."""
+
+    name: str
+    premises: Mapping[str, Bound]
+    goal: Bound
+
+
+@dataclass(frozen=True)
 class Step:
-    """One step; made by :func:`define`, :func:`identity`, :func:`enclosed`, :func:`combine`, :func:`sampled`, :func:`cited`.
+    """One step; made by the functions below, one for each kind.
 
     Parameters
     ----------
     bound
         ``lhs <= rhs``; of a definition or an identity, both ways.
     weights
-        For a combination: what each earlier step's slack is multiplied by, premises as ``given: label``.
+        For a combination: what each earlier step's slack is multiplied by.
     box
         For an enclosure: the range of every symbol.
-    attack
-        For a sample: ``attack(seed)`` returns slack and error of the inequality for something drawn at random.
+    draw, count
+        For what is sampled or cited: random cases, and how many of them are looked at.
     source
         Where a textbook result stands.
+    function
+        Of a monotone step.
+    lemma, where, using
+        Of an application: what is applied, what its symbols stand for, and which step shows each of its premises.
     stands_on
-        For what is cited or sampled: the earlier steps that it is applied to.
+        Further steps or premises that are used: those that a sample is about, or that tell the sign of a symbol.
     """
 
     label: str
@@ -74,8 +94,13 @@ class Step:
     bound: Bound
     weights: Mapping[str, Expr] = field(default_factory=dict)
     box: Mapping[Symbol, tuple[float, float]] = field(default_factory=dict)
-    attack: Callable[[int], tuple[float, float]] | None = None
+    draw: Draw | None = None
+    count: int = 0
     source: str = ""
+    function: Lambda | None = None
+    lemma: Lemma | None = None
+    where: Mapping[Symbol, Expr] = field(default_factory=dict)
+    using: Mapping[str, str] = field(default_factory=dict)
     stands_on: tuple[str, ...] = ()
 
     @property
@@ -85,8 +110,8 @@ class Step:
 
     @property
     def uses(self) -> tuple[str, ...]:
-        """The labels of what the step stands on."""
-        return (*self.weights, *self.stands_on)
+        """The labels of what the step stands on, each once."""
+        return tuple(dict.fromkeys((*self.weights, *self.using.values(), *self.stands_on)))
 
 
 @dataclass(frozen=True)
@@ -98,7 +123,8 @@ class Checked:
     note: str = ""
 
 
-# --- the kinds of step -------------------------------------------------------------------------
+#: random cases that a sampled or cited step is evaluated on
+COUNT = 60
 
 
 def define(label: str, says: str, symbol: Symbol, expr: Expr) -> Step:
@@ -109,9 +135,36 @@ def define(label: str, says: str, symbol: Symbol, expr: Expr) -> Step:
 def identity(label: str, says: str, left: Expr, right: Expr, *stands_on: str) -> Step:
     """Return the step that two expressions are equal wherever their symbols' assumptions hold.
 
-    Premises of the form ``0 < symbol`` that it stands on count as such assumptions.
+    Premises that tell a sign, ``0 < symbol`` or ``0 < symbol (1 - symbol)``, count as assumptions if it stands on them.
     """
     return Step(label, says, Kind.IDENTITY, Bound(left, right), stands_on=stands_on)
+
+
+def combine(label: str, says: str, bound: Bound, weights: Mapping[str, Expr]) -> Step:
+    """Return the step whose slack is the sum of ``weight * slack`` of the steps and premises named.
+
+    Weights must be nonnegative by their symbols' assumptions or by premises named here (with weight 0, if need be), except
+    those of equations.
+    """
+    return Step(label, says, Kind.COMBINE, bound, weights={name: sympify(weight) for name, weight in weights.items()})
+
+
+def monotone(label: str, says: str, bound: Bound, of: str, function: Lambda, *stands_on: str) -> Step:
+    """Return the step that applies a monotone function to both sides of the step ``of``.
+
+    The function's variable carries the domain in its assumptions. Where SymPy cannot see the sign of its derivative, a
+    step that this one stands on must say it: its slack is the derivative, or its negative.
+    """
+    return Step(label, says, Kind.MONOTONE, bound, function=function, stands_on=(of, *stands_on))
+
+
+def apply(
+    label: str, says: str, lemma: Lemma, where: Mapping[Symbol, Expr], using: Mapping[str, str], *stands_on: str
+) -> Step:
+    """Return the step that another proof's goal holds with ``where`` put in; ``using`` names who shows each premise."""
+    into = {symbol: sympify(expr) for symbol, expr in where.items()}
+    bound = Bound(lemma.goal.lhs.xreplace(into), lemma.goal.rhs.xreplace(into), lemma.goal.strict)
+    return Step(label, says, Kind.APPLY, bound, lemma=lemma, where=into, using=dict(using), stands_on=stands_on)
 
 
 def enclosed(label: str, says: str, bound: Bound, box: Mapping[Symbol, tuple[float, float]]) -> Step:
@@ -119,41 +172,11 @@ def enclosed(label: str, says: str, bound: Bound, box: Mapping[Symbol, tuple[flo
     return Step(label, says, Kind.ENCLOSED, bound, box=dict(box))
 
 
-def combine(label: str, says: str, bound: Bound, weights: Mapping[str, Expr]) -> Step:
-    """Return the step whose slack is the sum of ``weight * slack`` of the steps (or ``given: premise``) named.
-
-    Weights must be nonnegative by their symbols' assumptions, except those of equations.
-    """
-    return Step(label, says, Kind.COMBINE, bound, weights={name: sympify(weight) for name, weight in weights.items()})
+def sampled(label: str, says: str, bound: Bound, draw: Draw, *stands_on: str, count: int = COUNT) -> Step:
+    """Return the step that is only evaluated, on ``count`` random cases that try to break it."""
+    return Step(label, says, Kind.SAMPLED, bound, draw=draw, stands_on=stands_on, count=count)
 
 
-def sampled(label: str, says: str, bound: Bound, attack: Callable[[int], tuple[float, float]], *stands_on: str) -> Step:
-    """Return the step that is only attacked: ``attack(seed)`` draws a case and returns the slack and its error there."""
-    return Step(label, says, Kind.SAMPLED, bound, attack=attack, stands_on=stands_on)
-
-
-def cited(label: str, says: str, bound: Bound, source: str, *stands_on: str) -> Step:
-    """Return the step that is a textbook result, with a reference that names its number or page."""
-    return Step(label, says, Kind.CITED, bound, source=source, stands_on=stands_on)
-
-
-def check_step(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> Checked:
-    """Check one step, given what is shown before it."""
-    if step.kind is Kind.DEFINE:
-        return Checked(step, Trust.SYMBOLIC)
-    if step.kind is Kind.IDENTITY:
-        signs = known_signs(facts[name] for name in step.stands_on)
-        note = difference((step.bound.lhs - step.bound.rhs).xreplace(signs))
-        return Checked(step, Trust.BROKEN if note else Trust.SYMBOLIC, note)
-    if step.kind is Kind.ENCLOSED:
-        note = on_box(step.bound, step.box)
-        return Checked(step, Trust.BROKEN if note else Trust.ENCLOSED, note)
-    if step.kind is Kind.COMBINE:
-        free = {name for name in step.weights if name in equal}
-        note = combination(step.bound, {name: (weight, facts[name]) for name, weight in step.weights.items()}, free)
-        return Checked(step, Trust.BROKEN if note else Trust.SYMBOLIC, note)
-    if step.kind is Kind.SAMPLED:
-        assert step.attack is not None
-        note = survives(step.attack)
-        return Checked(step, Trust.BROKEN if note else Trust.SAMPLED, note)
-    return Checked(step, Trust.CITED if step.source else Trust.BROKEN, step.source or "a citation needs a source")
+def cited(label: str, says: str, bound: Bound, source: str, draw: Draw, *stands_on: str, count: int = COUNT) -> Step:
+    """Return the step that is a textbook result, with a reference that names its number or page; also evaluated."""
+    return Step(label, says, Kind.CITED, bound, source=source, draw=draw, stands_on=stands_on, count=count)

@@ -15,12 +15,17 @@ PROVED = (Trust.SYMBOLIC, Trust.ENCLOSED)
 
 def proof_lines(proof: Proof, checked: Sequence[Checked]) -> Iterator[str]:
     """Yield the steps of a proof: label, trust, what it says in words and in symbols, what it stands on."""
-    yield f"{proof.name}"
+    yield proof.name
+    for event in proof.events:
+        yield f"  on an event that fails with probability {event.chance}: {event.bound.lhs} <= {event.bound.rhs}"
     for number, found in enumerate(checked, 1):
         step = found.step
         relation = "=" if step.equal else "<" if step.bound.strict else "<="
         yield f"  {number}. {step.label} [{found.trust.value}] {step.says}"
         yield f"       {step.bound.lhs} {relation} {step.bound.rhs}"
+        if step.lemma:
+            put = ", ".join(f"{symbol} = {expr}" for symbol, expr in step.where.items() if symbol != expr)
+            yield f"       by {step.lemma.name}{f' with {put}' if put else ''}"
         if step.uses:
             yield f"       from {', '.join(step.uses)}"
         if found.note:

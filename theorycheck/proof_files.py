@@ -1,0 +1,67 @@
+"""The proofs that stand in files of their own, in ``proofs/``: finding and loading them.
+
+Each file has a tuple ``PROOFS`` and runs on its own; files whose name begins with ``_`` are parts of others.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+
+from theorycheck.proof import Proof
+
+#: beside the package in a checkout, and what a wheel calls that folder
+FOLDERS = ("proofs", "theorycheck_proofs")
+
+
+class NoProofs(Exception):
+    """There is no folder of proofs beside the package."""
+
+
+def folder() -> Path:
+    """Return the folder of proofs.
+
+    Raises
+    ------
+    NoProofs
+        If there is none beside the package.
+    """
+    root = Path(__file__).resolve().parent.parent
+    found = next((root / name for name in FOLDERS if (root / name).is_dir()), None)
+    if found is None:
+        raise NoProofs(f"no folder of proofs stands beside the package in {str(root)!r}: install it with its proofs")
+    return found
+
+
+def files() -> list[Path]:
+    """Return the files that run on their own."""
+    return sorted(folder().glob("[!_]*.py"))
+
+
+@cache
+def load(path: Path) -> tuple[Proof, ...]:
+    """Return the proofs of one file; its parts stand beside it."""
+    spec = importlib.util.spec_from_file_location(f"theorycheck_proof_files.{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return tuple(module.PROOFS)
+
+
+def proofs() -> tuple[Proof, ...]:
+    """Return every proof, file by file.
+
+    Raises
+    ------
+    NoProofs
+        If there is no folder of proofs.
+    """
+    return tuple(proof for path in files() for proof in load(path))
