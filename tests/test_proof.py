@@ -88,6 +88,14 @@ def test_a_premise_about_a_sign_makes_a_weight_nonnegative():
     assert one(combine("c", "", Bound(a * x, b * x), {"less": x}), less=facts["less"]).trust is Trust.BROKEN
 
 
+def test_a_slack_is_a_nonnegative_weight():
+    facts = {"less": Bound(a, b), "share": Bound(x, sp.S.One)}
+    product = combine("c", "", Bound(a * (1 - x), b * (1 - x)), {"less": 1 - x, "share": 0})
+    assert one(product, **facts).trust is Trust.SYMBOLIC
+    assert one(replace(product, weights={"less": 1 - x}), **facts).trust is Trust.BROKEN
+    assert one(replace(product, bound=Bound(b * (1 - x), a * (1 - x)), weights={"less": x - 1, "share": 0}), **facts).trust is Trust.BROKEN
+
+
 def test_a_strict_conclusion_needs_a_strict_fact():
     facts = {"strict": Bound(a, b, strict=True), "weak": Bound(b, c)}
     both = combine("c", "", Bound(a, c, strict=True), {"strict": 1, "weak": 1})
@@ -106,6 +114,15 @@ def drawn(seed):
     """Norms of a random matrix: spectral, Frobenius."""
     matrix = np.random.default_rng(seed).standard_normal((3, 3))
     return {a: np.linalg.norm(matrix, 2), b: np.linalg.norm(matrix)}
+
+
+def test_a_definition_gives_no_sign_away():
+    new = sp.Symbol("q", nonnegative=True)
+    assert one(define("d", "", new, a + b)).trust is Trust.SYMBOLIC
+    assert "nonnegative" in one(define("d", "", new, b - a)).note
+    assert one(define("d", "", new, b - a, "less"), less=Bound(a, b)).trust is Trust.SYMBOLIC
+    assert one(define("d", "", sp.Symbol("q", positive=True), b - a, "less"), less=Bound(a, b)).trust is Trust.BROKEN
+    assert one(define("d", "", sp.Symbol("q", real=True), b - a)).trust is Trust.SYMBOLIC
 
 
 def test_random_cases_evaluate_the_inequality_itself():
@@ -178,6 +195,9 @@ def test_premises_that_place_a_symbol():
     weight = combine("c", "", Bound(a * (1 - p), b * (1 - p)), {"less": 1 - p, "share": 0})
     assert one(weight, **share).trust is Trust.SYMBOLIC
     assert one(replace(weight, weights={"less": 1 - p}), **share).trust is Trust.BROKEN
+    falls = combine("c", "", Bound(a * (1 - sp.exp(-p)), b * (1 - sp.exp(-p))), {"less": 1 - sp.exp(-p)})
+    assert one(falls, less=share["less"]).trust is Trust.SYMBOLIC
+    assert one(replace(falls, weights={"less": sp.exp(-p) - 1}), less=share["less"]).trust is Trust.BROKEN
     most = {"width": Bound(sp.Max(a, b), c)}
     assert one(combine("c", "", Bound(a, c), {"width": 1, REST: sp.Max(a, b) - a}), **most).trust is Trust.SYMBOLIC
     assert one(combine("c", "", Bound(2 * a, c), {"width": 1, REST: sp.Max(a, b) - 2 * a}), **most).trust is Trust.BROKEN

@@ -109,7 +109,8 @@ def known_signs(facts: Iterable[Bound]) -> dict[sp.Symbol, sp.Expr]:
     """Return stand-ins for the symbols that a fact places.
 
     Facts that place one: ``0 < k symbol`` and ``0 <= k symbol``; ``0 < symbol (1 - k symbol)``, which lies in (0, 1/k) and
-    so is ``1/(k (1 + e))`` with e > 0; and for a positive symbol ``symbol <= k``, with e >= 0.
+    so is ``1/(k (1 + e))`` with e > 0; for a positive symbol ``symbol <= k``, with e >= 0; and ``other^k <= symbol``, which
+    is ``other^k + e``.
     """
     facts = tuple(facts)
     found: dict[sp.Symbol, sp.Expr] = {}
@@ -121,6 +122,8 @@ def known_signs(facts: Iterable[Bound]) -> dict[sp.Symbol, sp.Expr]:
                 found[rest] = sp.Dummy(str(rest), **sign)
     for fact in facts:
         symbols = fact.lhs.free_symbols | fact.rhs.free_symbols
+        if fact.lhs.is_Pow and fact.lhs.base.is_Symbol and fact.rhs.is_Symbol and len(symbols) == 2:
+            found[fact.rhs] = fact.lhs.xreplace(found) + sp.Dummy(f"e_{fact.rhs}", nonnegative=True)
         if len(symbols) != 1:
             continue
         (symbol,) = symbols
@@ -145,7 +148,7 @@ def nonnegative(expr: sp.Expr) -> bool:
     """Return whether an expression is seen to be nonnegative wherever its symbols' assumptions hold."""
     if expr.is_nonnegative:
         return True
-    if any(form.is_nonnegative for form in (sp.expand(expr), sp.factor(expr), sp.simplify(expr))):
+    if any(_product(form) for form in (expr, sp.expand(expr), sp.factor(expr), sp.simplify(expr))):
         return True
     # a maximum is each of its arguments and something more; a minimum is something less
     for kind, sign in ((sp.Max, 1), (sp.Min, -1)):
@@ -153,7 +156,19 @@ def nonnegative(expr: sp.Expr) -> bool:
             more = sign * sp.Dummy("e", nonnegative=True)
             if any(nonnegative(sp.expand(expr.xreplace({part: one + more}))) for one in part.args):
                 return True
-    return False
+    # exp(-y) lies in (0, 1] for y >= 0, and so is 1/(1 + e) with e >= 0
+    small = [part for part in expr.atoms(sp.exp) if (-part.args[0]).is_nonnegative]
+    return bool(small) and nonnegative(
+        sp.together(expr.xreplace({part: 1 / (1 + sp.Dummy("e", nonnegative=True)) for part in small}))
+    )
+
+
+def _product(expr: sp.Expr) -> bool:
+    """Return whether every factor is nonnegative; a root in a denominator is positive wherever it is defined."""
+    return all(
+        part.is_nonnegative or (part.is_Pow and part.exp.is_real and part.base.is_nonnegative)
+        for part in sp.Mul.make_args(expr)
+    )
 
 
 def positive(expr: sp.Expr) -> bool:

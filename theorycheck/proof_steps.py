@@ -6,7 +6,7 @@ What a step says is an inequality (or an equation) between expressions in the sy
 ========  ===========================================  =====================================================  ========
 kind      says                                         is checked by                                          trust
 ========  ===========================================  =====================================================  ========
-define    a new symbol stands for an expression        nothing to check; the symbol must be new               symbolic
+define    a new symbol stands for an expression        the symbol is new, and its assumed sign is seen        symbolic
 identity  two expressions are equal                    balls at rational points, then SymPy                   symbolic
 combine   an inequality follows from earlier ones      its slack is a nonnegative combination of theirs       symbolic
 monotone  a function is applied to both sides          the sign of its derivative                             symbolic
@@ -127,9 +127,13 @@ class Checked:
 COUNT = 60
 
 
-def define(label: str, says: str, symbol: Symbol, expr: Expr) -> Step:
-    """Return the step that lets a new symbol stand for an expression."""
-    return Step(label, says, Kind.DEFINE, Bound(symbol, expr))
+def define(label: str, says: str, symbol: Symbol, expr: Expr, *stands_on: str) -> Step:
+    """Return the step that lets a new symbol stand for an expression.
+
+    A symbol that is assumed nonnegative or positive needs an expression that is seen to be, or a step that it stands on
+    whose slack is the expression.
+    """
+    return Step(label, says, Kind.DEFINE, Bound(symbol, expr), stands_on=stands_on)
 
 
 def identity(label: str, says: str, left: Expr, right: Expr, *stands_on: str) -> Step:

@@ -10,7 +10,7 @@ from theorycheck.proof_checks import difference, known_signs, nonnegative, on_bo
 from theorycheck.proof_steps import Checked, Kind, Step, Trust
 from theorycheck.statement import Bound
 
-#: a fact that every proof has, ``0 <= 1``: its weight is whatever is left over and nonnegative by itself
+#: a fact that every proof has, ``0 < 1``: its weight is whatever is left over and nonnegative by itself
 REST = "nonnegative"
 
 _TRUST = {Kind.ENCLOSED: Trust.ENCLOSED, Kind.SAMPLED: Trust.SAMPLED, Kind.CITED: Trust.CITED}
@@ -18,7 +18,7 @@ _TRUST = {Kind.ENCLOSED: Trust.ENCLOSED, Kind.SAMPLED: Trust.SAMPLED, Kind.CITED
 
 def check_steps(steps: Iterable[Step], facts: Mapping[str, Bound]) -> list[Checked]:
     """Check steps in order; ``facts`` are the premises that they may use, by name."""
-    shown, equal, found = {REST: Bound(sp.S.Zero, sp.S.One), **facts}, set[str](), []
+    shown, equal, found = {REST: Bound(sp.S.Zero, sp.S.One, strict=True), **facts}, set[str](), []
     for step in steps:
         note = _wrong(step, shown, equal)
         trust = Trust.BROKEN if note else _TRUST.get(step.kind, Trust.SYMBOLIC)
@@ -33,7 +33,7 @@ def _wrong(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
     """Say what is wrong with a step, or nothing."""
     match step.kind:
         case Kind.DEFINE:
-            return ""
+            return _defined(step, facts)
         case Kind.IDENTITY:
             signs = known_signs(facts[name] for name in step.stands_on)
             return difference((step.bound.lhs - step.bound.rhs).xreplace(signs))
@@ -52,12 +52,26 @@ def _wrong(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
             return survives(step.bound, step.draw, step.count)
 
 
+def _defined(step: Step, facts: Mapping[str, Bound]) -> str:
+    """Say why a new symbol's assumed sign is not that of what it stands for."""
+    symbol, expr = step.bound.lhs, step.bound.rhs
+    told = [facts[name] for name in step.stands_on]
+    signs = known_signs(told)
+    same = [fact for fact in told if fact.rhs - fact.lhs == expr]
+    if symbol.is_positive and not (positive(expr.xreplace(signs)) or any(fact.strict for fact in same)):
+        return f"{expr} is not seen to be positive, as {symbol} is"
+    if symbol.is_nonnegative and not (nonnegative(expr.xreplace(signs)) or same):
+        return f"{expr} is not seen to be nonnegative, as {symbol} is"
+    return ""
+
+
 def _combination(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
     """Say why a step is not the sum of ``weight * slack`` of what it uses."""
     parts = {name: (weight, facts[name]) for name, weight in step.weights.items()}
     signs = known_signs(fact for _, fact in parts.values())
+    slacks = [(fact.rhs - fact.lhs).xreplace(signs) for _, fact in parts.values()]
     for name, (weight, _) in parts.items():
-        if name not in equal and not nonnegative(weight.xreplace(signs)):
+        if name not in equal and not _weighs(weight.xreplace(signs), slacks):
             return f"the weight {weight} of {name!r} is not seen to be nonnegative"
     if step.bound.strict and not any(
         fact.strict and positive(weight.xreplace(signs)) for weight, fact in parts.values()
@@ -65,6 +79,11 @@ def _combination(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str
         return "the inequality is strict, but no strict one is used with a positive weight"
     total = sum((weight * (fact.rhs - fact.lhs) for weight, fact in parts.values()), sp.S.Zero)
     return difference((step.bound.rhs - step.bound.lhs - total).xreplace(signs))
+
+
+def _weighs(weight: sp.Expr, slacks: Iterable[sp.Expr]) -> bool:
+    """Return whether a weight is nonnegative: by itself, or as a nonnegative multiple of another fact's slack."""
+    return nonnegative(weight) or any(slack != 0 and nonnegative(sp.cancel(weight / slack)) for slack in slacks)
 
 
 def _monotone(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:

@@ -56,6 +56,21 @@ EXPONENTIAL = _proof(
 )  # fmt: skip
 
 
+root_mean = sp.Symbol("E_T2", nonnegative=True)
+
+
+def _moments(seed: int) -> Mapping[sp.Symbol, float]:
+    rng = _rng(seed)
+    values, weights = rng.normal(0, 1, 5) ** 3, rng.dirichlet(np.full(5, 0.4))
+    return {mean: float(weights @ np.abs(values)), root_mean: float(weights @ values**2)}
+
+
+JENSEN = _proof(
+    "Jensen", {},
+    cited("Jensen", "E |T| <= (E T^2)^(1/2)", Bound(mean, sp.sqrt(root_mean)), "Billingsley, Probability and Measure, equation 5.33", _moments),
+)  # fmt: skip
+
+
 def _pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = _rng(seed)
     k = rng.integers(1, 6)
@@ -97,6 +112,27 @@ def _decay(seed: int) -> Mapping[sp.Symbol, float]:
 GROENWALL = _proof(
     "Groenwall", {},
     cited("Groenwall", "-L'/L >= r_min at almost all times makes log(L_0/L_t)/t at least r_min", Bound(least_speed, speed), "T. H. Gronwall, Annals of Mathematics 20 (1919), 292-296; Teschl, ODEs and Dynamical Systems, Lemma 2.7", _decay),
+)  # fmt: skip
+
+floor, seen, ever, moved, better, radius = sp.symbols("c v_w v m_w m_b rho", nonnegative=True)
+
+
+def _feedback(seed: int) -> Mapping[sp.Symbol, float]:
+    """|r|' = -mu(D) |r|, D' = |r| with mu falling: as long as D <= rho, mu stays above mu(rho) and D below |r_0|/mu(rho)."""
+    rng = _rng(seed)
+    bar, power, near = rng.uniform(0.5, 2), rng.uniform(0.5, 4), rng.uniform(0.3, 1 - 1e-9)
+    least = (1 + bar) ** -power
+    path, residual, step, lowest = 0.0, near * bar * least, 0.02, 1.0
+    for _ in range(2000):
+        speed_now = (1 + path) ** -power
+        lowest = min(lowest, speed_now)
+        path, residual = path + step * residual, residual * float(np.exp(-step * speed_now))
+    return {floor: least, ever: lowest}
+
+
+BOOTSTRAP = _proof(
+    "bootstrap", {"while": Bound(floor, seen), "better": Bound(moved, better), "room": Bound(better, radius, strict=True)},
+    cited("bootstrap", "what holds while a continuous path stays within rho, if it then stays within less, holds for ever", Bound(floor, ever), "Tao, Nonlinear Dispersive Equations (2006), Proposition 1.21", _feedback, "while", "better", "room"),
 )  # fmt: skip
 
 # --- Chernoff -------------------------------------------------------------------------------------------
@@ -212,5 +248,5 @@ SIGNS = _proof(
 )  # fmt: skip
 
 PROOFS: tuple[Proof, ...] = (
-    MARKOV, EXPONENTIAL, TRIANGLE, UNION, GROENWALL, _LAPLACE, MATRIX_CHERNOFF, CHERNOFF, CHERNOFF_ABOVE, HOEFFDING, GAUSSIAN, SIGNS,
+    MARKOV, EXPONENTIAL, JENSEN, TRIANGLE, UNION, GROENWALL, BOOTSTRAP, _LAPLACE, MATRIX_CHERNOFF, CHERNOFF, CHERNOFF_ABOVE, HOEFFDING, GAUSSIAN, SIGNS,
 )  # fmt: skip

@@ -173,8 +173,8 @@ RESIDUAL_LOG = sp.sqrt(
 ) + sp.sqrt(2 * s_X * sp.log(2 / _THIRD) / d)
 REACH_LOG = s.reach(s_X, RESIDUAL_LOG)
 #: L6' twice: its tail exp(-m tau d/(3n)) <= delta/3 at tau = ALLOWED/2, and its mean E T_1 <= tau
-_TAIL = 3 * n * sp.log(1 / _THIRD) / d * 2 * s.PER_ALLOWED
-WIDTH_LOG = sp.Max(s.uniform_part_width(s_X, _THIRD), _TAIL, flip_width(sp.Rational(1, 2), REACH_LOG))
+TAIL = 3 * n * sp.log(1 / _THIRD) / d * 2 * s.PER_ALLOWED
+WIDTH_LOG = sp.Max(s.uniform_part_width(s_X, _THIRD), TAIL, flip_width(sp.Rational(1, 2), REACH_LOG))
 _QUANTITIES_LOG = (
     *s.SIZES,
     s.IS_RELU, s.CHANCE, *s.DATA, s.KAPPA, s.SPECTRAL, *s.PATH,

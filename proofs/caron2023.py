@@ -1,0 +1,28 @@
+"""Proofs of caron2023's theorems on convergence and on time 0. Run it: ``python proofs/caron2023.py``.
+
+Its parts: lemmas L1 to L8, what is random at time 0, the certificate R0, the theorems R1, R1' and R2.
+"""
+
+from __future__ import annotations
+
+import _caron2023_certificates
+import _caron2023_chances
+import _caron2023_initial
+import _caron2023_log
+import _caron2023_smooth
+import _caron2023_widths
+
+from theorycheck.proof import Proof
+from theorycheck.report_proof import run
+
+PROOFS: tuple[Proof, ...] = (
+    *_caron2023_initial.PROOFS,
+    *_caron2023_certificates.PROOFS,
+    *_caron2023_chances.PROOFS,
+    *_caron2023_widths.PROOFS,
+    *_caron2023_log.PROOFS,
+    *_caron2023_smooth.PROOFS,
+)
+
+if __name__ == "__main__":
+    raise SystemExit(run(PROOFS))
