@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import sympy as sp
 
 from theorycheck import textbook
-from theorycheck.proof import Proof, of_card
+from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_card
 from theorycheck.proof_steps import Step, apply, combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
-from theorycheck.statement import Bound
+from theorycheck.statement import Bound, Theorem
 from theorycheck.theorems import core
 from theorycheck.theorems.caron2023 import r0
 from theorycheck.theorems.caron2023 import setting as s
@@ -29,6 +29,25 @@ def lemma(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
     """Return a lemma of the paper that no card states by itself."""
     goal = steps[-1].bound
     return Proof(f"caron2023 {name}", goal, premises, goal.symbols, steps)
+
+
+def part(theorem: Theorem, events: Iterable[Event], pool: Iterable[Step], label: str) -> Proof:
+    """Return the lemma that ends in the step ``label`` of a pool of steps: what it needs of them, and its premises."""
+    steps, needed, used = {step.label: step for step in pool}, [label], set[str]()
+    while needed:
+        one = needed.pop()
+        used.add(one)
+        needed += [name for name in steps[one].uses if name in steps and name not in used] if one in steps else []
+    known = {f"{GIVEN}{one.label}": one.bound for one in theorem.assumptions} | {f"{EVENT}{one.label}": one.bound for one in events}
+    chosen = [step for step in steps.values() if step.label in used]
+    premises = {name: known[name] for step in chosen for name in step.uses if name in known}
+    own = theorem.label.partition(".")[2]
+    return lemma(f"{own}, {label}", premises, *chosen)
+
+
+def use(proof: Proof, label: str) -> Step:
+    """Return the step that applies a lemma whose premises are known here by the same names."""
+    return apply(label, "by its lemma", proof.lemma, {}, {name: name for name in proof.premises})
 
 
 def sizes(rng: np.random.Generator) -> tuple[int, int, int]:

@@ -58,8 +58,8 @@ def _flips() -> tuple[Step, ...]:
     count = _w * s.d * s.ALLOWED / (2 * s.n)
     return (
         w.width(CARD, need, "width for L6"),
-        monotone("mean in the width", "at that width the mean is half of what is allowed", Bound(mean, s.ALLOWED / 2), "width for L6", sp.Lambda(_w, mean.subs(s.m, _w)), *w.SIGNS, *SIGNS),
-        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: r1.REACH_LOG}, {}, *w.SIGNS, *SIGNS),
+        monotone("mean in the width", "at that width the mean is half of what is allowed", Bound(mean, s.ALLOWED / 2), "width for L6", sp.Lambda(_w, mean.subs(s.m, _w)), *w.SURE, *SIGNS),
+        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: r1.REACH_LOG}, {}, *w.SURE, *SIGNS),
         combine("mean", "so E T_1 is at most half of what is allowed", Bound(ch.mean_mass, s.ALLOWED / 2), {"L6": 1, "mean in the width": 1}),
         apply("Chernoff for the flips", "m T_1 d/n is a sum of m n variables in [0, 1], weighed by norms at most 1", textbook.CHERNOFF_ABOVE.lemma, {textbook.chance: ch.P_flips, textbook.expected: count.subs(_w, s.m)}, {}, "mean"),
         w.width(CARD, r1.TAIL, "width for the tail"),
@@ -68,8 +68,8 @@ def _flips() -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-_COMMON = (
-    *w.positive(False), w.INSIDE, *RESIDUAL, *w.radius(s.s_X, r1.RESIDUAL_LOG, *SIGNS), *w.relu_test(r1.REACH_LOG, *SIGNS),
+_POOL = (
+    *w.positive(False), *RESIDUAL, *w.radius(s.s_X, r1.RESIDUAL_LOG, *SIGNS), *w.relu_test(r1.REACH_LOG, *SIGNS),
     *w.uniform(CARD, s.s_X, _PART),
     *_chance("chance of the signs", P_signs, apply("Hoeffding", "P(|beta| >= v) <= 2 exp(-v^2/2)", textbook.SIGNS.lemma, {textbook.chance: P_signs, textbook.excess: MOST}, {}, _BELOW), _PART / 2),
     *_chance("chance of the residual", ch.P_residual, apply("concentration", "W -> |r_0| has Lipschitz constant sqrt(s_X/d) (L1)", textbook.GAUSSIAN.lemma, {textbook.chance: ch.P_residual, textbook.lipschitz: sp.sqrt(s.s_X / s.d), textbook.excess: EXCESS}, {}, _BELOW), _PART / 2),
@@ -79,7 +79,8 @@ _FAILS = w.failure(
     (ch.P_uniform, "chance of the uniform part"), (P_signs, "chance of the signs"),
     (ch.P_residual, "chance of the residual"), (ch.P_flips, "chance of the flips"), spare=sp.S.Zero,
 )  # fmt: skip
-PROOFS: tuple[Proof, ...] = tuple(w.three(CARD, r0.R0, "ReLU", _COMMON, _EVENTS, _FAILS))
+_R1_LOG = w.parts(CARD, _EVENTS, _POOL, _FAILS, False)
+PROOFS: tuple[Proof, ...] = (*_R1_LOG.proofs, *w.three(_R1_LOG, r0.R0, "ReLU"))
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

@@ -48,6 +48,9 @@ OUTPUT = of.lemma(
 )  # fmt: skip
 
 
+_FOURTH = apply("fourth powers", "sum_i |x_i|^4 <= n", FOURTH.lemma, {}, {"unit ball": f"{GIVEN}unit ball"})
+
+
 def _test(theorem: Theorem, reach: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr) -> tuple[Step, ...]:
     """Steps to R0's test: at the width, slopes change by at most (1/sqrt 2 - 1/2)^2 kappa_n."""
     left = r0.TEST_SMOOTH.subs(r0.theta, w.THETA)
@@ -61,7 +64,7 @@ def _test(theorem: Theorem, reach: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr
             combine("unrounded width", "so the unrounded width is reached", Bound(unrounded, s.m), {"rounding": rounded, "width for L5": 1, **w.NONE}),
         ]  # fmt: skip
     return (
-        apply("fourth powers", "sum_i |x_i|^4 <= n", FOURTH.lemma, {}, {"unit ball": f"{GIVEN}unit ball"}),
+        _FOURTH,
         apply("scales", "sum_j lambda_j <= 1", SCALES.lemma, {}, {}),
         monotone("radius squared", "of R0's radius", Bound(w.NEAR**2, reach**2), "radius", sp.Lambda(_y, _y**2), *w.SIGNS),
         combine("slopes", "so slopes change by at most (M^2/(m d^2)) n rho^2", Bound(left, most), {"fourth powers": per * w.NEAR**2 * r0.mass, "scales": per * s.n * w.NEAR**2, "radius squared": per * s.n, **w.NONE}),
@@ -71,33 +74,36 @@ def _test(theorem: Theorem, reach: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr
     )  # fmt: skip
 
 
-def _common(theorem: Theorem, spectral: sp.Expr, lemma: Proof, residual: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr, *outputs: Step) -> tuple[Step, ...]:
+def _pool(theorem: Theorem, spectral: sp.Expr, lemma: Proof, residual: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr, *outputs: Step) -> tuple[Step, ...]:
     return (
-        *w.positive(True), w.INSIDE, *w.norms(spectral),
+        *w.positive(True), *w.norms(spectral),
         monotone("residual", "|r_0|, on the event", Bound(r0.r_0, residual), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y)), f"{GIVEN}delta below 1"),
         *w.radius(spectral, residual), *_test(theorem, s.reach(spectral, residual), rounded, unrounded),
         *w.uniform(theorem, spectral, _HALF), *outputs, *w.markov_residual(lemma, residual**2, _HALF, *(step.label for step in outputs)),
-        w.failure((ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), spare=sp.S.Zero),
     )  # fmt: skip
 
 
-def _events(residual: sp.Expr) -> tuple[Event, ...]:
-    return w.UNIFORM, Event("residual", Bound(r0.r_0**2, residual**2), ch.P_residual)
+def _parts(theorem: Theorem, residual: sp.Expr, pool: tuple[Step, ...]) -> w.Parts:
+    events = (w.UNIFORM, Event("residual", Bound(r0.r_0**2, residual**2), ch.P_residual))
+    fails = w.failure((ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), spare=sp.S.Zero)
+    return w.parts(theorem, events, pool, fails, True)
 
 
-def _change(theorem: Theorem, common: tuple[Step, ...], residual: sp.Expr, squared: str) -> Proof:
-    """Claim d; ``squared`` shows that R0's radius squared is at most the theorem's."""
+def _change(shared: w.Parts, radius: str, *steps: Step) -> Proof:
+    """Claim d; ``radius`` is the step that says that R0's radius is at most the theorem's, after ``steps``."""
     near = r0.SPREAD_SMOOTH.subs(r0.theta, w.THETA)
     per = r0.M**2 * s.Lambda_2 / s.d**2
-    first = combine("spread", "slopes change little, with weights lambda_j", Bound(near, r2.SPREAD), {"fourth powers": per * w.NEAR**2, squared: per * s.n, **w.NONE})
-    return of_claim(theorem, "d", *common, *w.gram_moves(r2.SPREAD, near, r0.R0_SMOOTH, "slope at most 1", first), events=_events(residual), failure="failure")
+    first = combine("spread", "slopes change little, with weights lambda_j", Bound(near, r2.SPREAD), {"fourth powers": per * w.NEAR**2, "radius squared": per * s.n, **w.NONE})
+    return of_claim(
+        shared.theorem, "d", *shared.steps, of.use(shared.radius, "radius"), *steps, _FOURTH,
+        monotone("radius squared", "of R0's radius", Bound(w.NEAR**2, r2.REACH**2), radius, sp.Lambda(_y, _y**2), *w.SIGNS),
+        *w.gram_moves(r2.SPREAD, near, r0.R0_SMOOTH, "slope at most 1", first), events=shared.events, failure="failure",
+    )  # fmt: skip
 
 
 def _own() -> list[Proof]:
-    common = _common(r2.R2, s.n, ch.L4_SMOOTH, r2.RESIDUAL, r2.ROUNDED, r2.UNROUNDED)
-    *steps, fails = common
-    three = w.three(r2.R2, r0.R0_SMOOTH, "slope at most 1", tuple(steps), _events(r2.RESIDUAL), fails)
-    return [*three, _change(r2.R2, common, r2.RESIDUAL, "radius squared")]
+    shared = _parts(r2.R2, r2.RESIDUAL, _pool(r2.R2, s.n, ch.L4_SMOOTH, r2.RESIDUAL, r2.ROUNDED, r2.UNROUNDED))
+    return [*shared.proofs, *w.three(shared, r0.R0_SMOOTH, "slope at most 1"), _change(shared, "radius")]
 
 
 #: the data-dependent residual is at most that of the unit ball, so that claims c and d hold as they stand
@@ -105,19 +111,19 @@ _BALL = (
     *w.norms(s.n),
     apply("ball", "|y|^2 + tr Sigma <= n D_1^2 (L4)", ch.L4_SMOOTH.lemma, {ch.mean_square: s.label_norm**2 + s.trace_sigma}, {"unit ball": f"{GIVEN}unit ball"}),
     monotone("residual on the ball", "the roots, over delta/2", Bound(r2.RESIDUAL_DATA, r2.RESIDUAL), "ball", sp.Lambda(_y, sp.sqrt(_y / _HALF))),
-    combine("larger radius", "so the data's radius is at most that of the ball", Bound(s.reach(s.s_X, r2.RESIDUAL_DATA), r2.REACH), {"residual on the ball": sp.sqrt(s.s_X / s.d) / s.FLOOR, "roots of norms": r2.RESIDUAL / sp.sqrt(s.d) / s.FLOOR, **w.NONE}),
-    combine("radius on the ball", "and R0's as well", Bound(w.NEAR, r2.REACH), {"radius": 1, "larger radius": 1}),
+    combine("larger radius", "so the data's radius is at most that of the ball", Bound(s.reach(s.s_X, r2.RESIDUAL_DATA), r2.REACH), {"residual on the ball": sp.sqrt(s.s_X / s.d) / s.FLOOR, "roots of norms": r2.RESIDUAL / sp.sqrt(s.d) / s.FLOOR, f"{GIVEN}gamma positive": 0, "kappa positive": 0}),
 )  # fmt: skip
+_BOTH = combine("radius on the ball", "so R0's radius is at most that of the ball", Bound(w.NEAR, r2.REACH), {"radius": 1, "larger radius": 1})
 
 
 def _data() -> list[Proof]:
     exact = r2.slope_width(s.s_X, r2.RESIDUAL_DATA)
     outputs = apply("outputs", "tr Sigma is positive", OUTPUT.lemma, {}, {name: f"{GIVEN}{name}" for name in OUTPUT.premises})
-    common = _common(r2.R2_DATA, s.s_X, ch.L4_DATA, r2.RESIDUAL_DATA, exact, exact, outputs)
-    *steps, fails = common
-    three = w.three(r2.R2_DATA, r0.R0_SMOOTH, "slope at most 1", tuple(steps), _events(r2.RESIDUAL_DATA), fails, _BALL, "radius on the ball")
-    square = monotone("ball radius squared", "of R0's radius", Bound(w.NEAR**2, r2.REACH**2), "radius on the ball", sp.Lambda(_y, _y**2), *w.SIGNS)
-    return [*three, _change(r2.R2_DATA, (*common, *_BALL, square), r2.RESIDUAL_DATA, "ball radius squared")]
+    shared = _parts(r2.R2_DATA, r2.RESIDUAL_DATA, _pool(r2.R2_DATA, s.s_X, ch.L4_DATA, r2.RESIDUAL_DATA, exact, exact, outputs))
+    larger = of.part(r2.R2_DATA, (), (*w.positive(True), *_BALL), "larger radius")
+    ball = of.use(larger, "larger radius"), _BOTH
+    three = w.three(shared, r0.R0_SMOOTH, "slope at most 1", "radius on the ball", ball)
+    return [*shared.proofs, larger, *three, _change(shared, "radius on the ball", *ball)]
 
 
 PROOFS: tuple[Proof, ...] = (FOURTH, SCALES, OUTPUT, *_own(), *_data())

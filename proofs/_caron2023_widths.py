@@ -6,6 +6,8 @@ gamma kappa_n/4 of the theorems, and R0's test follows from a flip mass (ReLU) o
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import _caron2023_chances as ch
 import _caron2023_lemmas as of
 import sympy as sp
@@ -30,6 +32,8 @@ _MU = r0.MU.subs(r0.theta, THETA)
 NEAR = r0.REACH.subs(r0.theta, THETA)  # R0's radius
 SIGNS = (f"{GIVEN}gamma positive", "kappa positive", "kappa_hat positive")
 NONE = dict.fromkeys(SIGNS, 0)
+#: chances are bounded without the events, so without the sign of kappa_hat
+SURE = SIGNS[:2]
 EXTRA = (
     Quantity(r0.kappa_hat, "least eigenvalue of the uniform tangent Gram at time 0", flips.kappa_hat),
     Quantity(r0.r_0, "|r_0|", measure.initial_residual),
@@ -117,14 +121,14 @@ def flip_chance(theorem: Theorem, reach: sp.Expr, failure: sp.Expr, rounded: sp.
     mean = ch.LIGHT_MASS.subs(of.reach, reach)
     in_width = mean.subs(s.m, _w) / s.ALLOWED
     return (
-        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: reach}, {}, *SIGNS),
+        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: reach}, {}, *SURE),
         combine("room for L6", "what is allowed is positive", Bound(sp.S.Zero, s.ALLOWED, strict=True), {"kappa positive": s.ALLOWED / s.kappa}),
         apply("Markov for L6", "P(T_1 > a) <= E T_1/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_flips, textbook.mean: ch.mean_mass, textbook.level: s.ALLOWED}, {"level": "room for L6"}, "kappa positive"),
         width(theorem, rounded, "width for L6"),
         enclosed("rounding", "the constant of the width is rounded upward", Bound(sp.simplify(unrounded / rounded), sp.S.One), {}),
-        combine("unrounded width", "so the unrounded width is reached", Bound(unrounded, s.m), {"rounding": rounded, "width for L6": 1, **{name: 0 for name in SIGNS}}),
-        monotone("tail of L6", "which is what the width allows", Bound(mean / s.ALLOWED, failure), "unrounded width", sp.Lambda(_w, in_width), *SIGNS, f"{GIVEN}delta below 1"),
-        combine("chance of the flips", "together", Bound(ch.P_flips, failure), {"Markov for L6": 1, "L6": 1 / s.ALLOWED, "tail of L6": 1, **NONE}),
+        combine("unrounded width", "so the unrounded width is reached", Bound(unrounded, s.m), {"rounding": rounded, "width for L6": 1, **dict.fromkeys(SURE, 0)}),
+        monotone("tail of L6", "which is what the width allows", Bound(mean / s.ALLOWED, failure), "unrounded width", sp.Lambda(_w, in_width), *SURE, f"{GIVEN}delta below 1"),
+        combine("chance of the flips", "together", Bound(ch.P_flips, failure), {"Markov for L6": 1, "L6": 1 / s.ALLOWED, "tail of L6": 1, **dict.fromkeys(SURE, 0)}),
     )  # fmt: skip
 
 
@@ -174,15 +178,15 @@ def failure(*parts: tuple[sp.Symbol, str], spare: sp.Expr) -> Step:
 
 _SQUARE = s.n * (s.C**2 + 1 / (2 * s.d)) / (s.delta / 4)
 _EVENTS_1 = (UNIFORM, Event("residual", Bound(r0.r_0**2, _SQUARE), ch.P_residual), Event("flip mass", Bound(ch.mass, s.ALLOWED), ch.P_flips))
-_COMMON_1 = (
-    *positive(False), INSIDE, *norms(s.n),
+_POOL = (
+    *positive(False), *norms(s.n),
     monotone("residual", "|r_0|, on the event", Bound(r0.r_0, sp.sqrt(_SQUARE)), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y))),
     *radius(s.n, sp.sqrt(_SQUARE)), *relu_test(r1.REACH),
     *uniform(r1.R1, s.n, s.delta / 4), *markov_residual(ch.L4, _SQUARE, s.delta / 4),
     *flip_chance(r1.R1, r1.REACH, s.delta / 4, r1.ROUNDED, r1.UNROUNDED),
 )  # fmt: skip
-_CHANCES_1 = ((ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), (ch.P_flips, "chance of the flips"))
-_HEAVY = Event("heavy flips", Bound(ch.heavy, r1.SPREAD), ch.P_heavy)
+_CHANCES = ((ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), (ch.P_flips, "chance of the flips"))
+_FAILS = failure(*_CHANCES, spare=sp.Rational(1, 4))
 
 
 def gram_moves(spread: sp.Expr, of_spread: sp.Expr, card: Theorem, own: str, first: Step) -> tuple[Step, ...]:
@@ -192,35 +196,74 @@ def gram_moves(spread: sp.Expr, of_spread: sp.Expr, card: Theorem, own: str, fir
     return (
         certificate(card, "d", own), first,
         monotone("more flips", "rising in b", Bound(rise.subs(_y, of_spread), rise.subs(_y, spread)), first.label, sp.Lambda(_y, rise), *SIGNS),
+        norms(s.n)[0],
         monotone("larger norm", "rising in s_X", Bound(wide.subs(_y, s.s_X), wide.subs(_y, s.n)), "norms", sp.Lambda(_y, wide), *SIGNS),
         combine("together", "one after the other", Bound(s.change, wide.subs(_y, s.n)), {"certificate": 1, "more flips": 1, "larger norm": 1}),
     )  # fmt: skip
 
 
-def _r1_d() -> Proof:
-    mean = ch.HEAVY_MASS.subs(of.reach, r1.REACH)
-    steps = (
-        *_COMMON_1,
-        apply("heavy trace", "B_F <= T_lambda (L5)", ch.TRACE_HEAVY.lemma, {ch.near: NEAR, of.reach: r1.REACH}, {"radius": "radius"}, *SIGNS),
-        apply("L6, weights lambda_j", "its mean", ch.L6_HEAVY.lemma, {of.reach: r1.REACH}, {}, *SIGNS),
-        combine("room for heavy flips", "the level of the event is positive", Bound(sp.S.Zero, r1.SPREAD, strict=True), {REST: r1.SPREAD, **NONE}),
-        apply("Markov for heavy flips", "P(T_lambda > a) <= E T_lambda/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_heavy, textbook.mean: ch.mean_heavy, textbook.level: r1.SPREAD}, {"level": "room for heavy flips"}, *SIGNS),
-        combine("chance of heavy flips", "together", Bound(ch.P_heavy, s.delta / 4), {"Markov for heavy flips": 1, "L6, weights lambda_j": 1 / r1.SPREAD, **NONE}),
-        failure(*_CHANCES_1, (ch.P_heavy, "chance of heavy flips"), spare=sp.S.Zero),
-        *gram_moves(r1.SPREAD, r0.heavy_flips, r0.R0, "ReLU", combine("on the event", "", Bound(r0.heavy_flips, r1.SPREAD), {"heavy trace": 1, f"{EVENT}heavy flips": 1})),
-    )  # fmt: skip
-    return of_claim(r1.R1, "d", *steps, events=(*_EVENTS_1, _HEAVY), failure="failure")
+@dataclass(frozen=True)
+class Parts:
+    """What the claims of one theorem share: R0's test, its radius, the union of the chances, and who is positive."""
+
+    theorem: Theorem
+    events: tuple[Event, ...]
+    test: Proof
+    radius: Proof
+    failure: Proof
+    signs: tuple[Step, ...]
+
+    @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """The lemmas."""
+        return self.radius, self.test, self.failure
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What every claim begins with."""
+        return *self.signs, INSIDE, of.use(self.test, "test"), of.use(self.failure, "failure")
 
 
-def three(theorem: Theorem, card: Theorem, own: str, common: tuple[Step, ...], events: tuple[Event, ...], fails: Step, only_c: tuple[Step, ...] = (), radius: str = "radius") -> list[Proof]:
+def parts(theorem: Theorem, events: tuple[Event, ...], pool: tuple[Step, ...], fails: Step, analytic: bool) -> Parts:
+    """Return the lemmas of a theorem from all the steps that its claims need; the test uses the radius as a lemma."""
+    reach = of.part(theorem, events, pool, "radius")
+    rest = [of.use(reach, "radius") if step.label == "radius" else step for step in pool]
+    test, chances = of.part(theorem, events, rest, "test"), of.part(theorem, events, (*pool, fails), fails.label)
+    return Parts(theorem, events, test, reach, chances, positive(analytic))
+
+
+def three(shared: Parts, card: Theorem, own: str, radius: str = "radius", only_c: tuple[Step, ...] = ()) -> list[Proof]:
     """Return the proofs of claims a, b and c; ``only_c`` are steps that c alone needs, for its ``radius``."""
-    return [
-        of_claim(theorem, label, *common, fails, *(only_c if label == "c" else ()), *steps, events=events, failure="failure", chain=chain, quantities=EXTRA)
-        for label, (steps, chain) in conclusions(theorem, card, own, radius).items()
-    ]  # fmt: skip
+    found = []
+    for label, (steps, chain) in conclusions(shared.theorem, card, own, radius).items():
+        more = (of.use(shared.radius, "radius"), *only_c) if label == "c" else ()
+        found.append(of_claim(shared.theorem, label, *shared.steps, *more, *steps, events=shared.events, failure="failure", chain=chain, quantities=EXTRA))
+    return found
 
 
-PROOFS: tuple[Proof, ...] = (*three(r1.R1, r0.R0, "ReLU", _COMMON_1, _EVENTS_1, failure(*_CHANCES_1, spare=sp.Rational(1, 4))), _r1_d())
+def _r1_d(shared: Parts) -> tuple[Proof, Proof]:
+    """Claim d has one more event, and one more chance."""
+    heavy = Event("heavy flips", Bound(ch.heavy, r1.SPREAD), ch.P_heavy)
+    signs = dict.fromkeys(SURE, 0)
+    chance = (
+        apply("L6, weights lambda_j", "its mean", ch.L6_HEAVY.lemma, {of.reach: r1.REACH}, {}, *SURE),
+        combine("room for heavy flips", "the level of the event is positive", Bound(sp.S.Zero, r1.SPREAD, strict=True), {REST: r1.SPREAD, **signs}),
+        apply("Markov for heavy flips", "P(T_lambda > a) <= E T_lambda/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_heavy, textbook.mean: ch.mean_heavy, textbook.level: r1.SPREAD}, {"level": "room for heavy flips"}, *SURE),
+        combine("chance of heavy flips", "together", Bound(ch.P_heavy, s.delta / 4), {"Markov for heavy flips": 1, "L6, weights lambda_j": 1 / r1.SPREAD, **signs}),
+    )  # fmt: skip
+    all_four = replace(failure(*_CHANCES, (ch.P_heavy, "chance of heavy flips"), spare=sp.S.Zero), label="all four chances")
+    chances = of.part(r1.R1, (), (*_POOL, *chance, all_four), all_four.label)
+    first = combine("on the event", "so B_F is at most what the theorem says", Bound(r0.heavy_flips, r1.SPREAD), {"heavy trace": 1, f"{EVENT}heavy flips": 1})
+    steps = (
+        *shared.signs, INSIDE, of.use(shared.test, "test"), of.use(chances, "failure"), of.use(shared.radius, "radius"),
+        apply("heavy trace", "B_F <= T_lambda (L5)", ch.TRACE_HEAVY.lemma, {ch.near: NEAR, of.reach: r1.REACH}, {"radius": "radius"}, *SIGNS),
+        *gram_moves(r1.SPREAD, r0.heavy_flips, r0.R0, "ReLU", first),
+    )  # fmt: skip
+    return chances, of_claim(r1.R1, "d", *steps, events=(*shared.events, heavy), failure="failure")
+
+
+_R1 = parts(r1.R1, _EVENTS_1, _POOL, _FAILS, False)
+PROOFS: tuple[Proof, ...] = (*_R1.proofs, *three(_R1, r0.R0, "ReLU"), *_r1_d(_R1))
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

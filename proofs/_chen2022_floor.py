@@ -236,16 +236,16 @@ _MIXED = LEAST.subs(below, _ROOM)
 #: what the definitions make of FALL, which is r(D_T) in the lemmas' symbols, and of MIXED
 _WORDS = {"delta": (below + _ROOM) * t.PER_HELD * t.lam / _REACHED**2, "B_0": -_CARD * (_REACHED + _TOP) / _REACHED**2}
 _BACK = {name: -weight for name, weight in _WORDS.items()}
-_START = _WORDS["B_0"] + _MIXED * (base + _HEIGHT) / _HEIGHT**2
 RATE = of_claim(
     fl.E, "rate", *_BASE,
     monotone("slower", "r falls with D: r(D_T) is at least r at the longest path", Bound(LEAST, FALL), "short path", sp.Lambda(_y, t.PER_HELD * t.lam * below**2 / (base + _CURVE * _y) ** 2), *SIGNS, "beta positive"),
     monotone("in delta", "delta = y_* - |zeta_0|", Bound(-LEAST, -_MIXED), "delta", sp.Lambda(_x, -LEAST.subs(below, _x)), *SIGNS),
-    combine("longest path", "in the card's symbols, B_0 = alpha + beta H_0", Bound(fl.RATE, _CARD), {"slower": 1, "in delta": 1, "delta": _WORDS["delta"], "B_0": _START, **_SIGNS}),
+    combine("in B_0", "B_0 = alpha + beta H_0", Bound(fl.RATE, _MIXED), {"B_0": _MIXED * (base + _HEIGHT) / _HEIGHT**2}),
+    combine("longest path", "together, in the card's symbols", Bound(fl.RATE, _CARD), {"slower": 1, "in delta": 1, "in B_0": 1, **_WORDS, **_SIGNS}),
     apply("slopes", "at every time", SLOPES.lemma, {}, {name: name for name in SLOPES.premises}),
     combine("held", "r(D_T) <= 2 lambda_min q_T/n", Bound(_CARD, t.PER_HELD * t.lam * st.q), {"slopes": 1, **_BACK}),
-    combine("r positive", "r(D_T) > 0", Bound(sp.S.Zero, _CARD, strict=True), {REST: FALL, **_WORDS, **_SIGNS}),
-    *st.decay("held", "r positive"),
+    combine("r positive", "r(D_T) > 0", Bound(sp.S.Zero, FALL, strict=True), {REST: FALL, **_SIGNS}),
+    *st.decay("slopes", "r positive"),
     combine("together", "one after the other", Bound(fl.RATE, s.rate), {"longest path": 1, "held": 1, "least eigenvalue": 1, "Groenwall": 1}),
     chain=("longest path", "held", "least eigenvalue", "Groenwall"), quantities=(st.Q, st.KAPPA, st.PATH),
 )  # fmt: skip

@@ -37,16 +37,14 @@ def given(*labels: str) -> dict[str, int]:
 
 # --- how fast preactivations move ------------------------------------------------------------------------
 
-_less = sp.symbols("e_i e_1 e_2 e_G", nonnegative=True)
-_zeta = sp.symbols("zeta_1 zeta_2", real=True)
+_less, _zeta = sp.symbols("e_1 e_2", nonnegative=True), sp.symbols("zeta_1 zeta_2", real=True)
 
 
 def speed(weight: sp.Expr, name: str) -> Step:
-    """Return (3.5) for one neuron with ``|c_i| = weight/(1 + e_i)`` and two samples."""
+    """Return (3.5) for one neuron and two samples: ``|G e_a| |c_i| |s'(h_ia)| = g weight L_s/(1 + e_a)``."""
     most = (weight * t.slope * t.g / t.n) ** 2
-    sizes = [((1 + _less[0]) * (1 + slope) * (1 + _less[3])) ** 2 for slope in _less[1:3]]
-    own = most * sum(z**2 / size for size, z in zip(sizes, _zeta, strict=True))
-    lost = most * sum(z**2 * sp.expand(size - 1) / size for size, z in zip(sizes, _zeta, strict=True))
+    own = most * sum(z**2 / (1 + e) ** 2 for e, z in zip(_less, _zeta, strict=True))
+    lost = most * sum(z**2 * (2 * e + e**2) / (1 + e) ** 2 for e, z in zip(_less, _zeta, strict=True))
     return combine("speed", f"|h_ia'|^2 <= |G e_a|^2 |force_i|^2 <= ({name} L_s g |zeta|/n)^2: |c_i| <= {name}, |s'| <= L_s, |G e_a| <= g", Bound(own, most * (_zeta[0] ** 2 + _zeta[1] ** 2)), {REST: lost, "force": 0})  # fmt: skip
 
 

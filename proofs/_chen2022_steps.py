@@ -11,6 +11,7 @@ at how many there are. The activation is an undefined function, so every differe
 ``PROJECTION``         (3.5) |h_ia'|^2 = G_aa |w_i'|^2 - squares
 ``ROOT``               (3.5) sqrt(-L') is at most -(2/sqrt r) (sqrt L)' where -L' >= r L
 ``TRAVEL``             W_T <= D_T: weights move no further than their path is long, D_T = int sqrt(-L')
+``SANDWICH``           (3.4) as an inequality between q_T and the least eigenvalue of K
 ``decay(...)``         from a lower bound of q_T at all times to the rate: the sandwich, then Groenwall's inequality
 ``enough(...)``        an event with its steps: half of the expected share of neurons starts well, for every sample
 ``Q KAPPA AREA PATH``  quantities: q_T, least eigenvalue of K/n, A_T = int |zeta|, D_T; symbols ``q kappa area length``
@@ -117,6 +118,9 @@ def _travel(seed: int) -> dict[sp.Symbol, float]:
 TRAVEL = sampled("travel", "W_T <= int (1/m sum_i |w_i'|^2)^(1/2) = D_T, by Minkowski", Bound(s.moved_path, length), _travel, "power")  # fmt: skip
 
 
+SANDWICH = apply("sandwich", "(3.4): K's least eigenvalue, n kappa_T when it is least, is at least lambda_min min_a q_a, which is q_T + e then", of_card(ids.SANDWICH, "least"), {ids.steep: q + over, ids.least: t.n * kappa}, {})  # fmt: skip
+
+
 def decay(held: str, positive: str, lam: str = LAM) -> tuple[Step, ...]:
     """Return the steps from ``held``, which says ``rate <= 2 lambda_min q_T/n``, to ``2 kappa_T <= R_t``.
 
@@ -125,7 +129,7 @@ def decay(held: str, positive: str, lam: str = LAM) -> tuple[Step, ...]:
     """
     return (
         LOSS,
-        apply("sandwich", "(3.4): K's least eigenvalue, n kappa_T when it is least, is at least lambda_min min_a q_a, which is q_T + e then", of_card(ids.SANDWICH, "least"), {ids.steep: q + over, ids.least: t.n * kappa}, {}),
+        SANDWICH,
         combine("least eigenvalue", "so 2 lambda_min q_T/n <= 2 kappa_T", Bound(t.PER_HELD * t.lam * q, 2 * kappa), {"sandwich": t.PER_HELD, REST: t.PER_HELD * t.lam * over, lam: 0}),
         combine("stays definite", "0 < kappa_T", Bound(sp.S.Zero, kappa, strict=True), {positive: sp.S.Half, held: sp.S.Half, "least eigenvalue": sp.S.Half}),
         apply("Groenwall", "L' = -zeta'K zeta/n^2 <= -2 kappa_T L at all times", of_card(core.GROENWALL, "rate"), {core.mu: kappa, caron.rate: s.rate}, {"gap": "stays definite"}, "loss along the flow"),

@@ -305,6 +305,17 @@ def test_a_claim_with_a_probability_needs_what_it_may_fail_with():
         chances(allowed, events=idle)
 
 
+def test_a_chance_is_bounded_without_the_events():
+    """P <= delta on the event itself would be a circle."""
+    allowed = 1 - SHARE.probability
+    half = cited("half", "", Bound(one_chance, allowed / 2), "nowhere 1", drawn, "event: half")
+    rest = cited("rest", "", Bound(two_chance, allowed / 2), "nowhere 2", drawn)
+    both = combine("both", "", Bound(one_chance + two_chance, allowed), {"half": 1, "rest": 1})
+    with pytest.raises(ValueError, match="without the events"):
+        of_claim(RANDOM, "share", half, rest, both, ON_EVENTS, events=EVENTS, failure="both")
+    assert of_claim(RANDOM, "share", replace(half, stands_on=()), rest, both, ON_EVENTS, events=EVENTS, failure="both")
+
+
 def test_what_holds_with_a_probability_is_no_lemma():
     with pytest.raises(ValueError, match="probability"):
         _ = chances(1 - SHARE.probability).lemma

@@ -126,6 +126,22 @@ class Proof:
                 f"the proof of {self.name} must show, as its failure, that {total} <= {self.allowed}: "
                 "the chances that its events fail, and what the statement may fail with"
             )
+        if leaning := sorted(label for label in self._behind(self.failure) if label.startswith(EVENT)):
+            raise ValueError(
+                f"the failure of {self.name} leans on {leaning[0]!r}: a chance must be bounded without the events"
+            )
+
+    def _behind(self, label: str) -> set[str]:
+        """Return everything that a step stands on, and what that stands on."""
+        steps = {step.label: step for step in self.steps}
+        found: set[str] = set()
+        left = [label]
+        while left:
+            one = left.pop()
+            if one not in found:
+                found.add(one)
+                left += steps[one].uses if one in steps else ()
+        return found
 
     def _check_chain(self) -> None:
         if not self.chain:
@@ -150,7 +166,7 @@ class Proof:
         """
         if self.events:
             raise ValueError(f"{self.name} holds with a probability: prove what is needed on its events instead")
-        return Lemma(self.name, self.premises, self.goal)
+        return Lemma(self.name, self.premises, self.goal, self.equation)
 
     def check(self) -> list[Checked]:
         """Check the steps one by one."""

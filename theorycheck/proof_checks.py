@@ -146,21 +146,21 @@ def _top(fact: Bound, symbol: sp.Symbol, known: sp.Expr) -> tuple[sp.Expr | None
 
 def nonnegative(expr: sp.Expr) -> bool:
     """Return whether an expression is seen to be nonnegative wherever its symbols' assumptions hold."""
-    if expr.is_nonnegative:
-        return True
-    if any(_product(form) for form in (expr, sp.expand(expr), sp.factor(expr), sp.simplify(expr))):
+    if any(_product(form(expr)) for form in (sp.sympify, sp.factor_terms, sp.expand)):
         return True
     # a maximum is each of its arguments and something more; a minimum is something less
     for kind, sign in ((sp.Max, 1), (sp.Min, -1)):
         for part in expr.atoms(kind):
             more = sign * sp.Dummy("e", nonnegative=True)
-            if any(nonnegative(sp.expand(expr.xreplace({part: one + more}))) for one in part.args):
+            forms = (sp.expand(expr.xreplace({part: one + more})) for one in part.args)
+            if any(nonnegative(form) for form in sorted(forms, key=sp.count_ops)):
                 return True
     # exp(-y) lies in (0, 1] for y >= 0, and so is 1/(1 + e) with e >= 0
-    small = [part for part in expr.atoms(sp.exp) if (-part.args[0]).is_nonnegative]
-    return bool(small) and nonnegative(
-        sp.together(expr.xreplace({part: 1 / (1 + sp.Dummy("e", nonnegative=True)) for part in small}))
-    )
+    if small := [part for part in expr.atoms(sp.exp) if (-part.args[0]).is_nonnegative]:
+        within = {part: 1 / (1 + sp.Dummy("e", nonnegative=True)) for part in small}
+        if nonnegative(sp.together(expr.xreplace(within))):
+            return True
+    return any(_product(form(expr)) for form in (sp.factor, sp.simplify))
 
 
 def _product(expr: sp.Expr) -> bool:
@@ -173,7 +173,7 @@ def _product(expr: sp.Expr) -> bool:
 
 def positive(expr: sp.Expr) -> bool:
     """Return whether an expression is seen to be positive wherever its symbols' assumptions hold."""
-    return any(form.is_positive for form in (expr, sp.expand(expr), sp.factor(expr)))
+    return any(form(expr).is_positive for form in (sp.sympify, sp.expand, sp.factor))
 
 
 def survives(bound: Bound, draw: Draw, count: int) -> str:

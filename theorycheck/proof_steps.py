@@ -12,6 +12,7 @@ combine   an inequality follows from earlier ones      its slack is a nonnegativ
 monotone  a function is applied to both sides          the sign of its derivative                             symbolic
 apply     another proof's statement, with other        its premises, so read, have been shown                 symbolic
           symbols put in
+integral  an integral equals a closed form             both change alike and start alike                      symbolic
 enclosed  an inequality on a box                       branch and bound in balls                              enclosed
 sampled   an inequality about matrices, chances, runs  random cases on which it is evaluated                  sampled
 cited     a textbook result                            a reference with a number, and random cases as well    cited
@@ -24,7 +25,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sympy import Expr, Lambda, Symbol, sympify
+from sympy import Expr, Integer, Lambda, Symbol, sympify
 
 from theorycheck.statement import Bound
 
@@ -50,6 +51,7 @@ class Kind(Enum):
     COMBINE = "combine"
     MONOTONE = "monotone"
     APPLY = "apply"
+    INTEGRAL = "integral"
     ENCLOSED = "enclosed"
     SAMPLED = "sampled"
     CITED = "cited"
@@ -57,11 +59,35 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Lemma:
-    """What a proof has shown: its goal, from premises by name."""
+    """What a proof has shown: its goal, an inequality or an equation, from premises by name."""
 
     name: str
     premises: Mapping[str, Bound]
     goal: Bound
+    equation: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """How an integral changes with a variable, see :mod:`.proof_integrals`.
+
+    Parameters
+    ----------
+    symbol, path
+        The variable, and all values for which something is shown, as a function of a real symbol.
+    start
+        The value of that symbol at which the two sides are compared.
+    fields
+        For each integration variable the component of the field whose divergence integrates to 0.
+    growth
+        The multiple of both sides that their derivatives contain.
+    """
+
+    symbol: Symbol
+    path: Expr
+    start: Expr
+    fields: Mapping[Symbol, Expr]
+    growth: Expr = Integer(0)
 
 
 @dataclass(frozen=True)
@@ -84,6 +110,8 @@ class Step:
         Of a monotone step.
     lemma, where, using
         Of an application: what is applied, what its symbols stand for, and which step shows each of its premises.
+    change
+        Of an integral: how it changes; ``weights`` are then those of other integrals in its derivative.
     stands_on
         Further steps or premises that are used: those that a sample is about, or that tell the sign of a symbol.
     """
@@ -101,12 +129,14 @@ class Step:
     lemma: Lemma | None = None
     where: Mapping[Symbol, Expr] = field(default_factory=dict)
     using: Mapping[str, str] = field(default_factory=dict)
+    change: Change | None = None
     stands_on: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
         """Whether both sides are the same, so that the step may be used either way."""
-        return self.kind in (Kind.DEFINE, Kind.IDENTITY)
+        proved = self.lemma is not None and self.lemma.equation
+        return proved or self.kind in (Kind.DEFINE, Kind.IDENTITY, Kind.INTEGRAL)
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -169,6 +199,21 @@ def apply(
     into = {symbol: sympify(expr) for symbol, expr in where.items()}
     bound = Bound(lemma.goal.lhs.xreplace(into), lemma.goal.rhs.xreplace(into), lemma.goal.strict)
     return Step(label, says, Kind.APPLY, bound, lemma=lemma, where=into, using=dict(using), stands_on=stands_on)
+
+
+def integrated(
+    label: str, says: str, left: Expr, right: Expr, change: Change, weights: Mapping[str, Expr], using: Mapping[str, str],
+    *stands_on: str,
+) -> Step:  # fmt: skip
+    """Return the step that an integral equals a closed form, because both change alike and start alike.
+
+    ``using`` names the equations between the derivatives of the integrand (``integrand``) and of the closed form
+    (``closed form``) and what they are, and that at the start (``start``); ``weights`` those of the integrals in them.
+    """
+    times = {name: sympify(weight) for name, weight in weights.items()}
+    return Step(
+        label, says, Kind.INTEGRAL, Bound(left, right), weights=times, using=dict(using), change=change, stands_on=stands_on
+    )  # fmt: skip
 
 
 def enclosed(label: str, says: str, bound: Bound, box: Mapping[Symbol, tuple[float, float]]) -> Step:

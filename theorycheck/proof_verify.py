@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Set
 import sympy as sp
 
 from theorycheck.proof_checks import difference, known_signs, nonnegative, on_box, positive, survives
+from theorycheck.proof_integrals import wrong_integral
 from theorycheck.proof_steps import Checked, Kind, Step, Trust
 from theorycheck.statement import Bound
 
@@ -43,6 +44,8 @@ def _wrong(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
             return _monotone(step, facts, equal)
         case Kind.APPLY:
             return _applied(step, facts)
+        case Kind.INTEGRAL:
+            return wrong_integral(step, facts, equal)
         case Kind.ENCLOSED:
             return on_box(step.bound, step.box)
         case _:

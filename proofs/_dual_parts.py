@@ -1,0 +1,140 @@
+"""What the proofs of the dual activations have in common: Price's theorem, Gaussian integration by parts, quadrature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import sympy as sp
+
+from theorycheck.proof_steps import Change, Draw, Step, identity, integrated, sampled
+from theorycheck.statement import Bound, Derivation
+from theorycheck.symbolic.canonical import Z
+from theorycheck.symbolic.gaussian import QU, QV, RHO, definition
+
+kappa = sp.Symbol("kappa", real=True)
+#: every correlation in (-1, 1); at -1 and 1 both sides are continuous
+PATH = kappa / sp.sqrt(1 + kappa**2)
+#: what Price's theorem multiplies the dual of the slope with
+SCALE = sp.sqrt(QU) * sp.sqrt(QV)
+
+g1, g2 = (limit[0] for limit in definition(Z, Z).limits)
+SINE = sp.sqrt(1 - RHO**2)
+U, V = sp.sqrt(QU) * g1, sp.sqrt(QV) * (RHO * g1 + SINE * g2)
+DENSITY = definition(sp.S.One, sp.S.One).function
+#: u and v as variables of a polynomial
+u, v = sp.symbols("u v", real=True)
+
+Fields = Mapping[sp.Symbol, sp.Expr]
+
+
+def along_u(function: sp.Expr) -> Fields:
+    """Return the field whose divergence is the derivative of a function by u while v stays."""
+    return {g1: function / sp.sqrt(QU), g2: -RHO / SINE * function / sp.sqrt(QU)}
+
+
+def along_v(function: sp.Expr) -> Fields:
+    """Return the field whose divergence is the derivative of a function by v while u stays."""
+    return {g1: sp.S.Zero, g2: function / (SINE * sp.sqrt(QV))}
+
+
+def added(*fields: Fields) -> Fields:
+    """Return the sum of fields."""
+    return {g: sp.Add(*[one[g] for one in fields]) for g in (g1, g2)}
+
+
+def price(function: sp.Expr) -> Fields:
+    """Return the field of Price's theorem for h(u, v), given its derivative by v.
+
+    ``d/drho E h(u, v) = sqrt(q_u q_v) E h_uv(u, v)``: the integrands differ by the divergence of this field.
+    """
+    return along_u(-SCALE * function * DENSITY)
+
+
+def by_parts(polynomial: sp.Expr, rate: sp.Expr) -> tuple[sp.Expr, Fields]:
+    """Return c and a field such that ``p F = c F + divergence``, for a polynomial p in u and v and a Gaussian F.
+
+    F is the density times ``exp(-rate (u^2 + v^2))``, a Gaussian with covariance S: Stein's
+    ``x_i p F = sum_j S_ij (p_j F - (p F)_j)`` lowers the degree until a constant is left.
+    """
+    both = 2 * rate * QU * QV * (1 - RHO**2)
+    scale = 1 + 2 * rate * (QU + QV + both)
+    spread = {u: ((QU + both) / scale, SCALE * RHO / scale), v: (SCALE * RHO / scale, (QV + both) / scale)}
+    rest, up, across = sp.Poly(polynomial, u, v), sp.S.Zero, sp.S.Zero
+    while not rest.is_ground:
+        (i, k), coefficient = rest.terms()[0]
+        x = u if i else v
+        lower = coefficient * u**i * v**k / x
+        first, second = spread[x]
+        rest = rest - sp.Poly(lower * x, u, v) + sp.Poly(first * lower.diff(u) + second * lower.diff(v), u, v)
+        up, across = up - first * lower, across - second * lower
+    weight = DENSITY * sp.exp(-rate * (U**2 + V**2))
+    fields = added(*(kind(part.xreplace({u: U, v: V}) * weight) for kind, part in ((along_u, up), (along_v, across))))
+    return sp.factor(rest.as_expr()), fields
+
+
+# --- the steps that every proof has ----------------------------------------------------------------------
+
+
+def changes(
+    derivation: Derivation, fields: Fields, parts: Mapping[str, tuple[sp.Expr, Bound]], start: sp.Expr,
+    growth: sp.Expr = sp.S.Zero,
+) -> tuple[Step, ...]:  # fmt: skip
+    """Return the steps from the derivative of a dual to the dual: its integrand's, the closed form's, and rho = 0.
+
+    ``parts`` are the integrals in the derivative: labels with weights and what is known of them.
+    """
+    left, right = derivation.definition, derivation.closed_form
+    weights = {label: weight for label, (weight, _) in parts.items()}
+    inner = sp.Add(*[weight * known.lhs.function for weight, known in parts.values()], growth * left.function)
+    inner += sp.Add(*[sp.diff(field, g) for g, field in fields.items()])
+    outer = sp.Add(*[weight * known.rhs for weight, known in parts.values()], growth * right)
+    return (
+        identity("integrand", "Price: its derivative by rho is that of the slopes, up to a divergence", sp.diff(left.function, RHO), inner),
+        identity("closed form", "so is the derivative of the closed form", sp.diff(right, RHO), outer),
+        identity("start", "u and v are independent at rho = 0: two integrals in one variable", left.xreplace({RHO: sp.S.Zero}), start),
+        attacked(derivation),
+        integrated(
+            "dual", "the same derivative on -1 < rho < 1, the same value at 0", left, right, Change(RHO, PATH, sp.S.Zero, fields, growth),
+            weights, {"integrand": "integrand", "closed form": "closed form", "start": "start"}, "quadrature",
+        ),
+    )  # fmt: skip
+
+
+measured = sp.Symbol("D", real=True)
+#: relative to 1 + |dual|
+TOLERANCE = sp.Rational(1, 10**9)
+_ANGLES, _ARCS = np.polynomial.legendre.leggauss(48)
+_RADII, _RINGS = np.polynomial.legendre.leggauss(96)
+REACH = 15.0
+
+
+def quadrature(function: Callable[..., np.ndarray], qu: float, qv: float, rho: float) -> float:
+    """Return the double integral of a definition in polar coordinates, cut at the lines u = 0 and v = 0."""
+    turn = np.arccos(rho)
+    cuts = np.sort(np.mod([np.pi / 2, 3 * np.pi / 2, turn + np.pi / 2, turn - np.pi / 2], 2 * np.pi))
+    widths = np.diff([*cuts, cuts[0] + 2 * np.pi])
+    angles = (cuts[:, None] + widths[:, None] * (1 + _ANGLES) / 2).ravel()[:, None]
+    arcs = (widths[:, None] * _ARCS / 2).ravel()
+    radii, rings = REACH * (1 + _RADII) / 2, REACH * _RINGS / 2
+    values = function(radii * np.cos(angles), radii * np.sin(angles), qu, qv, rho)
+    return float(arcs @ (np.broadcast_to(values, (arcs.size, radii.size)) @ (radii * rings)))
+
+
+def _cases(derivation: Derivation) -> Draw:
+    function = sp.lambdify((g1, g2, QU, QV, RHO), derivation.definition.function, ["scipy", "numpy"])
+
+    def draw(seed: int) -> Mapping[sp.Symbol, float]:
+        rng = np.random.default_rng(seed)
+        qu, qv = 10 ** rng.uniform(-1.5, 0.5, 2)
+        rho = rng.choice([-1, 1]) * (1 - 10 ** rng.uniform(-4, 0))
+        return {measured: quadrature(function, qu, qv, rho), QU: qu, QV: qv, RHO: rho}
+
+    return draw
+
+
+def attacked(derivation: Derivation) -> Step:
+    """Return the step that the double integral, by quadrature, is the closed form to nine digits; also near rho = 1."""
+    closed = derivation.closed_form
+    close = Bound(sp.Abs(measured - closed), TOLERANCE * (1 + sp.Abs(closed)))
+    return sampled("quadrature", "the integral D, measured in polar coordinates", close, _cases(derivation), count=20)
