@@ -25,13 +25,15 @@ reach = sp.Symbol("c_rho", nonnegative=True)  # rho_j = c_rho sqrt(lambda_j)
 spread = sp.Symbol("b_lambda", nonnegative=True)  # |J - J_0|^2, weights lambda_j
 
 
-def lemma(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
+def lemma(name: str, premises: Mapping[str, Bound], *steps: Step, chain: tuple[str, ...] = ()) -> Proof:
     """Return a lemma of the paper that no card states by itself."""
     goal = steps[-1].bound
-    return Proof(f"caron2023 {name}", goal, premises, goal.symbols, steps)
+    return Proof(f"caron2023 {name}", goal, premises, goal.symbols, steps, chain)
 
 
-def part(theorem: Theorem, events: Iterable[Event], pool: Iterable[Step], label: str) -> Proof:
+def part(
+    theorem: Theorem, events: Iterable[Event], pool: Iterable[Step], label: str, chain: tuple[str, ...] = ()
+) -> Proof:
     """Return the lemma that ends in the step ``label`` of a pool of steps: what it needs of them, and its premises."""
     steps, needed, used = {step.label: step for step in pool}, [label], set[str]()
     while needed:
@@ -42,7 +44,7 @@ def part(theorem: Theorem, events: Iterable[Event], pool: Iterable[Step], label:
     chosen = [step for step in steps.values() if step.label in used]
     premises = {name: known[name] for step in chosen for name in step.uses if name in known}
     own = theorem.label.partition(".")[2]
-    return lemma(f"{own}, {label}", premises, *chosen)
+    return lemma(f"{own}, {label}", premises, *chosen, chain=chain)
 
 
 def use(proof: Proof, label: str) -> Step:

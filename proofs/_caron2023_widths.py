@@ -96,16 +96,22 @@ def markov_residual(lemma: Proof, square: sp.Expr, failure: sp.Expr, *signs: str
 
 def radius(spectral: sp.Expr, residual: sp.Expr, *signs: str) -> tuple[Step, ...]:
     """Steps to ``sqrt(s_X/d) |r_0|/mu <= reach``: R0's radius is below the one that the events speak of."""
-    reach, root = s.reach(spectral, residual), sp.sqrt(spectral)
-    parts = {"residual": (r0.r_0, residual), "half": (1 / r0.kappa_hat, 2 / s.kappa)}
-    times = 2 / (sp.sqrt(s.d) * s.gamma)
-    weights = {"residual": times * root * parts["half"][1], "half": times * root * r0.r_0}
+    known, per = {**NONE, **dict.fromkeys(signs, 0)}, 2 / (sp.sqrt(s.d) * s.gamma)
+    path = [NEAR, per * sp.sqrt(spectral) * r0.r_0 / r0.kappa_hat, per * sp.sqrt(spectral) * residual / r0.kappa_hat, s.reach(spectral, residual)]
+    steps = [
+        combine("radius: residual", "the residual at its most", Bound(path[1], path[2]), {"residual": per * sp.sqrt(spectral) / r0.kappa_hat, **known}),
+        combine("radius: half of kappa", "the uniform part at its least", Bound(path[2], path[3]), {"half": per * sp.sqrt(spectral) * residual, **known}),
+    ]  # fmt: skip
     if spectral != s.s_X:
-        weights["roots of norms"] = times * r0.r_0 / r0.kappa_hat
+        steps.insert(0, combine("radius: norms", "the norm of the inputs at its most", Bound(path[0], path[1]), {"roots of norms": per * r0.r_0 / r0.kappa_hat, **known}))
     return (
         monotone("half", "kappa_hat is at least kappa_n/2", Bound(1 / r0.kappa_hat, 2 / s.kappa), f"{EVENT}uniform part", sp.Lambda(_w, 1 / _w), "kappa positive"),
-        combine("radius", "so R0's radius is at most the theorem's", Bound(NEAR, reach), {**weights, **NONE, **dict.fromkeys(signs, 0)}),
+        *steps,
+        combine("radius", "so R0's radius is at most the theorem's", Bound(NEAR, path[3]), {step.label: 1 for step in steps}),
     )  # fmt: skip
+
+
+RADIUS = ("radius: norms", "radius: residual", "radius: half of kappa")
 
 
 def relu_test(reach: sp.Expr, *signs: str) -> tuple[Step, ...]:
@@ -226,7 +232,8 @@ class Parts:
 
 def parts(theorem: Theorem, events: tuple[Event, ...], pool: tuple[Step, ...], fails: Step, analytic: bool) -> Parts:
     """Return the lemmas of a theorem from all the steps that its claims need; the test uses the radius as a lemma."""
-    reach = of.part(theorem, events, pool, "radius")
+    links = tuple(label for label in RADIUS if any(step.label == label for step in pool))
+    reach = of.part(theorem, events, pool, "radius", links)
     rest = [of.use(reach, "radius") if step.label == "radius" else step for step in pool]
     test, chances = of.part(theorem, events, rest, "test"), of.part(theorem, events, (*pool, fails), fails.label)
     return Parts(theorem, events, test, reach, chances, positive(analytic))

@@ -113,7 +113,7 @@ B_RATE = of_claim(
     B, "rate", *LEAVING, *PAYING,
     monotone("spent, squared", "D_T^2 <= split^2 eta^2 p_hat/G_max", Bound(length**2, t.split**2 * t.eta**2 * t.share / t.G_max), "spent", sp.Lambda(_X, _X**2), *SIGNS_B),
     combine("share left", "at least p_hat (1 - split^2) stays", Bound(RATE_B, _WORTH), {"spent, squared": PER_SLOPE * t.c_low**2 * t.steepness**2 * t.G_max / t.eta**2, **SIGNS_B}),
-    combine("held", "times 2 lambda_min/n", Bound(_WORTH, PER_SLOPE * q), {"kept": PER_SLOPE, LAM: 0}),
+    combine("held", "c_lo^2 K^2 (p_hat - G_max D_T^2/eta^2) <= q_T, times 2 lambda_min/n", Bound(_WORTH, PER_SLOPE * q), {"kept": PER_SLOPE, LAM: 0}),
     combine("positive", "the rate is positive", Bound(sp.S.Zero, _WORTH, strict=True), {"share left": 1, **SIGNS_B, LAM: RATE_B / t.lam}),
     *(step for step in decay("held", "positive") if step is not SANDWICH),
     combine("together", "one after the other", Bound(RATE_B, s.rate), {"share left": 1, "held": 1, "least eigenvalue": 1, "Groenwall": 1}),
@@ -157,7 +157,7 @@ def _widening(seed: int) -> Case:
     allowed = part * least * np.mean(_tanh_floor(h, c, rho)) * size / g
     zeta = rng.standard_normal(n)
     run = follow(Small(gram, h, c, zeta * allowed / np.linalg.norm(zeta)))
-    return {t.window: size, t.slope: 1, t.g: g, t.n: n, area: np.trapezoid(np.linalg.norm(run.zeta, axis=1), run.times)}
+    return {t.window: size, t.slope: 1, t.g: g, t.n: n, area: run.area}
 
 
 def _each(seed: int) -> Case:
@@ -176,7 +176,7 @@ def _each(seed: int) -> Case:
     )
     return {
         s.moved_each: (np.abs(run.h[-1] - run.h[0]) / np.abs(c)).max(), t.slope: 1, t.g: np.linalg.norm(gram, axis=0).max(), t.n: n,
-        area: np.trapezoid(np.linalg.norm(run.zeta, axis=1), run.times),
+        area: run.area,
     }  # fmt: skip
 
 
@@ -191,7 +191,7 @@ def _inside(seed: int) -> Case:
 
 C_WINDOW = of_claim(
     C, "window", st.FLOW, st.FORCE, speed(sp.Symbol("|c_i|", nonnegative=True), "|c_i|"),
-    sampled("path", "integrated: |h_ia(T) - h_ia(0)| <= |c_i| rho_T, rho_T = L_s g A_T/n", Bound(s.moved_each, _WINDOW), _each, "flow", "speed", count=40),
+    sampled("path", "integrated: |h_ia(T) - h_ia(0)| <= |c_i| rho_T, rho_T = L_s g A_T/n", Bound(s.moved_each, _WINDOW), _each, "flow", "speed", count=30),
     SANDWICH,
     combine("fall of the root", "-L' >= (2/n) lambda_min Q(rho) L while the window is rho, so sqrt L falls at least at lambda_min Q(rho) sqrt(L)/n", Bound(t.lam / t.n * _floor * _root, _fall / (2 * _root)), {REST: _faster / (2 * _root), "sandwich": 0, "path": 0}),
     identity("price", "which is lambda_min/(L_s g sqrt(2 n)) Q(rho) rho', as rho' = L_s g sqrt(2/n) sqrt L", t.lam / t.n * _floor * _root, t.lam / (t.slope * t.g * sp.sqrt(2 * t.n)) * _floor * _WIDENS),
@@ -204,7 +204,7 @@ C_RATE = of_claim(
     C, "rate",
     apply("window", "no preactivation leaves |c_i| rho_K", of_card(C, "window"), {}, {label: f"{GIVEN}{label}" for label, _ in t.TESTS_C}),
     sampled("at all times", "so q_T >= Q(rho_K)", Bound(t.last, q), _inside, "window"),
-    combine("held", "times 2 lambda_min/n", Bound(RATE_C, PER_SLOPE * q), {"at all times": PER_SLOPE, LAM: 0}),
+    combine("held", "Q(rho_K) <= q_T, times 2 lambda_min/n", Bound(RATE_C, PER_SLOPE * q), {"at all times": PER_SLOPE, LAM: 0}),
     combine("positive", "the rate is positive", Bound(sp.S.Zero, RATE_C, strict=True), {LAM: 0, f"{GIVEN}Q positive": PER_SLOPE}),
     *decay("held", "positive"),
     combine("together", "one after the other", Bound(RATE_C, s.rate), {"held": 1, "least eigenvalue": 1, "Groenwall": 1}),

@@ -161,19 +161,27 @@ class Enough:
     failure: str = "failure"
 
 
-def enough(p: sp.Expr, positive: str, width: str = f"{GIVEN}width") -> Enough:
-    """Return the event that half of ``p`` starts well, for every sample; ``p`` is the least chance over the samples.
+def own_chance(p: sp.Expr, positive: str) -> tuple[Step, ...]:
+    """Return that a sample's own chance, ``p + e``, is positive and at least p; ``positive`` is the label of ``0 < p``."""
+    return (
+        combine("own chance", "0 < p + e", Bound(sp.S.Zero, p + over, strict=True), {positive: 1, REST: over}),
+        combine("least chance", "p is the least over the samples: p <= p + e", Bound(p, p + over), {REST: over}),
+    )  # fmt: skip
 
-    ``positive`` is the label of ``0 < p``, ``width`` that of ``8 log(n/delta)/p <= M``. Steps may use "event: share".
+
+def enough(p: sp.Expr, own: sp.Expr, positive: str, width: str = f"{GIVEN}width") -> Enough:
+    """Return the event that half of ``p`` starts well, for every sample, whose ``own`` chance is at least p.
+
+    Steps before it: "own chance" is ``0 < own``, "least chance" is ``p <= own``. ``positive`` tells the sign of p, ``width``
+    is the label of ``8 log(n/delta)/p <= M``. Steps after it may use "event: share".
     """
-    exponent, own = o.COST * o.draws * p, p + over
+    exponent = o.COST * o.draws * p
     return Enough(
         Event("share", Bound(o.KEPT * p, t.share), any_sample),
         (
-            combine("chance of a sample", "a sample's own chance is p + e", Bound(sp.S.Zero, own, strict=True), {positive: 1, REST: over}),
-            apply("tail", "fewer than M p/2 counted are fewer than M (p + e)/2: P_one + P_between <= exp(-M (p + e)/8)", of_card(LEMMA, "tail"), {tail: one_sample + between, o.p: own}, {"p positive": "chance of a sample"}),
-            combine("larger chance", "M p/8 <= M (p + e)/8", Bound(exponent, o.COST * o.draws * own), {REST: o.COST * o.draws * over}),
-            monotone("smaller tail", "exp(-M (p + e)/8) <= exp(-M p/8)", Bound(sp.exp(-o.COST * o.draws * own), sp.exp(-exponent)), "larger chance", sp.Lambda(_Y, sp.exp(-_Y))),
+            apply("tail", "fewer than M p/2 counted are fewer than M p_a/2: P_one + P_between <= exp(-M p_a/8)", of_card(LEMMA, "tail"), {tail: one_sample + between, o.p: own}, {"p positive": "own chance"}),
+            combine("larger exponent", "M p/8 <= M p_a/8", Bound(exponent, o.COST * o.draws * own), {"least chance": o.COST * o.draws}),
+            monotone("smaller tail", "exp(-M p_a/8) <= exp(-M p/8)", Bound(sp.exp(-o.COST * o.draws * own), sp.exp(-exponent)), "larger exponent", sp.Lambda(_Y, sp.exp(-_Y))),
             UNION,
             combine("width solved", "log(n/delta) <= M p/8", Bound(sp.log(t.n / o.delta), exponent), {width: o.COST * p, positive: 0}),
             monotone("width in the tail", "exp(-M p/8) <= delta/n", Bound(sp.exp(-exponent), o.delta / t.n), "width solved", sp.Lambda(_Y, sp.exp(-_Y))),
@@ -195,9 +203,9 @@ class Small:
     zeta: Array
 
 
-def network(rng: np.random.Generator, *, m: int = 40, n: int | None = None) -> Small:
+def network(rng: np.random.Generator, m: int) -> Small:
     """Return a random network with a definite G, of random condition."""
-    n = int(rng.integers(1, 4)) if n is None else n
+    n = int(rng.integers(1, 4))
     inputs = rng.standard_normal((n, n + 1)) * 10 ** rng.uniform(-0.5, 0.5, (n, 1))
     return Small(inputs @ inputs.T / (n + 1), rng.normal(0, 10 ** rng.uniform(-1, 0.3), (n, m)), rng.standard_normal(m), rng.standard_normal(n))  # fmt: skip
 
@@ -212,9 +220,9 @@ class Followed:
     q: Array
 
     @property
-    def power(self) -> Array:
-        """``|zeta|`` at each time."""
-        return np.linalg.norm(self.zeta, axis=1)
+    def area(self) -> float:
+        """``int |zeta|``, by trapezia."""
+        return float(np.trapezoid(np.linalg.norm(self.zeta, axis=1), self.times))
 
 
 def follow(net: Small, steps: int = 120) -> Followed:

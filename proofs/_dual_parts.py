@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import sympy as sp
 
+from theorycheck.proof_integrals import ROLES
 from theorycheck.proof_steps import Change, Draw, Step, identity, integrated, sampled
 from theorycheck.statement import Bound, Derivation
 from theorycheck.symbolic.canonical import Z
 from theorycheck.symbolic.gaussian import QU, QV, RHO, definition
 
 kappa = sp.Symbol("kappa", real=True)
-#: every correlation in (-1, 1); at -1 and 1 both sides are continuous
+#: every correlation in (-1, 1); at -1 and 1 both sides of a dual are continuous
 PATH = kappa / sp.sqrt(1 + kappa**2)
 #: what Price's theorem multiplies the dual of the slope with
 SCALE = sp.sqrt(QU) * sp.sqrt(QV)
@@ -22,7 +23,7 @@ g1, g2 = (limit[0] for limit in definition(Z, Z).limits)
 SINE = sp.sqrt(1 - RHO**2)
 U, V = sp.sqrt(QU) * g1, sp.sqrt(QV) * (RHO * g1 + SINE * g2)
 DENSITY = definition(sp.S.One, sp.S.One).function
-#: u and v as variables of a polynomial
+#: u and v as the variables of a polynomial
 u, v = sp.symbols("u v", real=True)
 
 Fields = Mapping[sp.Symbol, sp.Expr]
@@ -43,62 +44,91 @@ def added(*fields: Fields) -> Fields:
     return {g: sp.Add(*[one[g] for one in fields]) for g in (g1, g2)}
 
 
-def price(function: sp.Expr) -> Fields:
-    """Return the field of Price's theorem for h(u, v), given its derivative by v.
+def price(by_v: sp.Expr) -> Fields:
+    """Return the field of Price's theorem for a function h(u, v) of which the derivative by v is given.
 
     ``d/drho E h(u, v) = sqrt(q_u q_v) E h_uv(u, v)``: the integrands differ by the divergence of this field.
     """
-    return along_u(-SCALE * function * DENSITY)
+    return along_u(-SCALE * by_v * DENSITY)
 
 
-def by_parts(polynomial: sp.Expr, rate: sp.Expr) -> tuple[sp.Expr, Fields]:
-    """Return c and a field such that ``p F = c F + divergence``, for a polynomial p in u and v and a Gaussian F.
+def by_parts(polynomial: sp.Expr, rate: sp.Expr) -> tuple[sp.Expr, sp.Expr, Fields]:
+    """Return t, c and a field such that ``t p F = c F + divergence``, for a polynomial p in u and v and a Gaussian F.
 
-    F is the density times ``exp(-rate (u^2 + v^2))``, a Gaussian with covariance S: Stein's
-    ``x_i p F = sum_j S_ij (p_j F - (p F)_j)`` lowers the degree until a constant is left.
+    F is the density times ``exp(-rate (u^2 + v^2))``, whose covariance is S/d: Stein's
+    ``d x_i p F = sum_j S_ij (p_j F - (p F)_j)`` lowers the degree until a constant is left. t is a power of d.
     """
     both = 2 * rate * QU * QV * (1 - RHO**2)
-    scale = 1 + 2 * rate * (QU + QV + both)
-    spread = {u: ((QU + both) / scale, SCALE * RHO / scale), v: (SCALE * RHO / scale, (QV + both) / scale)}
+    d, inverse = 1 + 2 * rate * (QU + QV + both), sp.Symbol("1/d", positive=True)
+    spread = {u: (QU + both, SCALE * RHO), v: (SCALE * RHO, QV + both)}
     rest, up, across = sp.Poly(polynomial, u, v), sp.S.Zero, sp.S.Zero
     while not rest.is_ground:
         (i, k), coefficient = rest.terms()[0]
         x = u if i else v
         lower = coefficient * u**i * v**k / x
-        first, second = spread[x]
+        first, second = (inverse * entry for entry in spread[x])
         rest = rest - sp.Poly(lower * x, u, v) + sp.Poly(first * lower.diff(u) + second * lower.diff(v), u, v)
         up, across = up - first * lower, across - second * lower
-    weight = DENSITY * sp.exp(-rate * (U**2 + V**2))
-    fields = added(*(kind(part.xreplace({u: U, v: V}) * weight) for kind, part in ((along_u, up), (along_v, across))))
-    return sp.factor(rest.as_expr()), fields
+    power = max(sp.degree(part, inverse) for part in (rest.as_expr(), up, across))
+    constant, up, across = (_cleared(part, inverse, d, power) for part in (rest.as_expr(), up, across))
+    weight = DENSITY * sp.exp(-rate * U**2) * sp.exp(-rate * V**2)
+    inside = {u: U, v: V}
+    return d**power, constant, added(along_u(up.xreplace(inside) * weight), along_v(across.xreplace(inside) * weight))
+
+
+def _cleared(part: sp.Expr, inverse: sp.Symbol, d: sp.Expr, power: int) -> sp.Expr:
+    """Return ``d^power part`` with ``inverse = 1/d``: a polynomial again."""
+    return sp.Add(*[coefficient * d ** (power - k) for (k,), coefficient in sp.Poly(part, inverse).terms()])
 
 
 # --- the steps that every proof has ----------------------------------------------------------------------
 
 
 def changes(
-    derivation: Derivation, fields: Fields, parts: Mapping[str, tuple[sp.Expr, Bound]], start: sp.Expr,
-    growth: sp.Expr = sp.S.Zero,
-) -> tuple[Step, ...]:  # fmt: skip
+    derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp.Expr, Bound]], start: sp.Expr
+) -> tuple[Step, ...]:
     """Return the steps from the derivative of a dual to the dual: its integrand's, the closed form's, and rho = 0.
 
     ``parts`` are the integrals in the derivative: labels with weights and what is known of them.
     """
     left, right = derivation.definition, derivation.closed_form
-    weights = {label: weight for label, (weight, _) in parts.items()}
-    inner = sp.Add(*[weight * known.lhs.function for weight, known in parts.values()], growth * left.function)
-    inner += sp.Add(*[sp.diff(field, g) for g, field in fields.items()])
-    outer = sp.Add(*[weight * known.rhs for weight, known in parts.values()], growth * right)
+    first = identity("start", "u and v are independent at rho = 0: two integrals in one variable each", left.xreplace({RHO: sp.S.Zero}), start)
+    says = ("Price: its derivative by rho is the integrand of the slopes, up to a divergence", "the same for the closed form", "the same derivative at -1 < rho < 1, the same value at 0")
+    return first, *_alike(derivation, change, parts, says, sp.diff(left.function, RHO), sp.diff(right, RHO))
+
+
+def reduced(derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp.Expr, Bound]]) -> tuple[Step, ...]:
+    """Return the steps from other integrals to a dual by integration by parts."""
+    says = ("by parts, up to a divergence", "the same for the closed form", "the divergence integrates to 0")
+    return _alike(derivation, change, parts, says, derivation.definition.function, derivation.closed_form)
+
+
+def _alike(
+    derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp.Expr, Bound]], says: tuple[str, str, str],
+    inside: sp.Expr, outside: sp.Expr,
+) -> tuple[Step, ...]:  # fmt: skip
+    left, right = derivation.definition, derivation.closed_form
+    inner = sp.Add(*[weight * known.lhs.function for weight, known in parts.values()], change.growth * left.function)
+    inner += sp.Add(*[sp.diff(field, g) for g, field in change.fields.items()])
+    outer = sp.Add(*[weight * known.rhs for weight, known in parts.values()], change.growth * right)
+    roles = ROLES if change.start is not None else ROLES[:2]
     return (
-        identity("integrand", "Price: its derivative by rho is that of the slopes, up to a divergence", sp.diff(left.function, RHO), inner),
-        identity("closed form", "so is the derivative of the closed form", sp.diff(right, RHO), outer),
-        identity("start", "u and v are independent at rho = 0: two integrals in one variable", left.xreplace({RHO: sp.S.Zero}), start),
+        identity("integrand", says[0], change.times * inside, inner),
+        # as one fraction each: SymPy is quicker then
+        identity("closed form", says[1], sp.together(change.times * outside), sp.together(outer)),
         attacked(derivation),
-        integrated(
-            "dual", "the same derivative on -1 < rho < 1, the same value at 0", left, right, Change(RHO, PATH, sp.S.Zero, fields, growth),
-            weights, {"integrand": "integrand", "closed form": "closed form", "start": "start"}, "quadrature",
-        ),
+        integrated("dual", says[2], left, right, change, {label: weight for label, (weight, _) in parts.items()}, {role: role for role in roles}, "quadrature"),
     )  # fmt: skip
+
+
+def moved(fields: Fields, growth: sp.Expr = sp.S.Zero, times: sp.Expr = sp.S.One) -> Change:
+    """Return how a dual changes with the correlation, from 0 on."""
+    return Change(RHO, PATH, sp.S.Zero, fields, growth, times)
+
+
+def fixed(fields: Fields, times: sp.Expr) -> Change:
+    """Return by what an integrand differs from others at each correlation."""
+    return Change(RHO, PATH, None, fields, times=times)
 
 
 measured = sp.Symbol("D", real=True)
@@ -137,4 +167,4 @@ def attacked(derivation: Derivation) -> Step:
     """Return the step that the double integral, by quadrature, is the closed form to nine digits; also near rho = 1."""
     closed = derivation.closed_form
     close = Bound(sp.Abs(measured - closed), TOLERANCE * (1 + sp.Abs(closed)))
-    return sampled("quadrature", "the integral D, measured in polar coordinates", close, _cases(derivation), count=20)
+    return sampled("quadrature", "the integral is D, measured in polar coordinates", close, _cases(derivation))

@@ -56,6 +56,27 @@ def check_signature(theorems: Sequence[Theorem]) -> inspect.Signature:
     return inspect.Signature([card, *cards, *own])
 
 
+def card_signature(theorem: Theorem | None, own: Mapping[str, tuple[Any, Any, str, str | None]]) -> inspect.Signature:
+    """Return the signature of a verb about one card: the card, the verb's own flags, and those of the card's example."""
+    from theorycheck.flags import flags_of
+
+    card = inspect.Parameter(
+        "card",
+        inspect.Parameter.POSITIONAL_ONLY,
+        default=None,
+        annotation=Annotated[str | None, Parameter(help="A card, such as caron2023.r1.")],
+    )
+    flags = flags_of(theorem) if theorem else ()
+    return inspect.Signature(
+        [
+            card,
+            *(keyword(flag.name, flag.kind, flag.default, flag.says, flag.default_text) for flag in flags),
+            *(keyword(name, kind, default, says, shown) for name, (kind, default, says, shown) in own.items()),
+            keyword("json", str | None, None, JSON, None),
+        ]
+    )
+
+
 DRAWS = "How many draws of the weights a claim about probability is judged by."
 JSON = "Write the result as JSON to this file; - writes it, and nothing else, to standard output."
 

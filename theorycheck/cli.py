@@ -1,4 +1,4 @@
-"""The command line: ``theorycheck list | show | check | hunt | experiment | prove | ledger | certify | recheck``.
+"""The command line: ``theorycheck list | show | check | hunt | experiment | prove | ledger | sharpen | certify | recheck``.
 
 Exit status: 0 fine; 1 refuted, broken, not certified or not valid; 2 wrong usage or bad input; 130 stopped by Ctrl-C.
 Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
@@ -9,19 +9,15 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from theorycheck import __version__
-from theorycheck._cli_flags import UsageError, check_signature, named, one_line, only, select, sentence
+from theorycheck._cli_flags import UsageError, one_line, only, sentence
 
-if TYPE_CHECKING:
-    from theorycheck.statement import Theorem
-
-VERBS = ("list", "show", "check", "hunt", "experiment", "prove", "ledger", "certify", "recheck")
+VERBS = ("list", "show", "check", "hunt", "experiment", "prove", "ledger", "sharpen", "certify", "recheck")
 JsonFile = Annotated[str | None, Parameter(help="Write JSON to this file; - is standard output.", show_default=False)]
 
 
@@ -29,8 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     tokens = list(sys.argv[1:] if argv is None else argv)
     try:
-        special = {"check": _check_verb, "certify": _certify_verb}
-        return special.get(tokens[0] if tokens else "", _run)(tokens)
+        return (_typed if tokens and tokens[0] in TYPED else _run)(tokens)
     except UsageError as problem:
         print(f"theorycheck: error: {one_line(problem)}", file=sys.stderr)
         return 2
@@ -133,32 +128,36 @@ def experiment(
     return run(name, seeds, only, picture, json)
 
 
-def prove(card: str | None = None, /, *, json: JsonFile = None) -> int:
+def prove(
+    card: str | None = None,
+    /,
+    *,
+    format: Literal["text", "latex", "mermaid"] = "text",
+    graph: str | None = None,
+    json: JsonFile = None,
+) -> int:
     """Check the steps of the proofs: each with its trust, and what is broken.
 
     Parameters
     ----------
     card
-        A card or a paper, such as chen2022.a or core; every proof without one.
+        A card, a claim in quotes or a paper, such as chen2022.a, "chen2022.a rate" or core; every proof without one.
+    format
+        How to write the proofs: as text, as a LaTeX document, or as a Mermaid graph of what stands on what.
+    graph
+        Draw that graph to this file, coloured by trust: .svg, .png or .pdf.
     """
     from theorycheck import _cli_prove
 
-    return _cli_prove.prove(card, json)
+    return _cli_prove.prove(card, format, graph, json)
 
 
-def ledger(card: str, /, *, example: int = 1, json: JsonFile = None) -> int:
-    """Say where a theorem loses its constants: the steps of its proof on an instance, the lossy ones first.
+def ledger(card: str | None = None, /, **flags: str) -> None:
+    """Say where a theorem loses its constants, step by step of its proof; see ledger CARD --help."""
 
-    Parameters
-    ----------
-    card
-        Its label, such as chen2022.a.
-    example
-        Which of the card's own examples, from 1.
-    """
-    from theorycheck import _cli_prove
 
-    return _cli_prove.ledger(card, example, json)
+def sharpen(card: str | None = None, /, **flags: str) -> None:
+    """Replace a theorem's worst-case constants by those of your data: what width is left; see sharpen CARD --help."""
 
 
 def certify(card: str | None = None, /, **flags: str) -> None:
@@ -178,85 +177,21 @@ def recheck(file: str, /, *, json: JsonFile = None) -> int:
     return again(file, json)
 
 
-def _certify_verb(tokens: Sequence[str]) -> int:
-    """Parse ``certify`` with the flags of the theorem that the tokens name, then run it."""
-    from theorycheck._cli_certify import certify_signature, chosen, listing, run
-    from theorycheck.theorems import recipes
+def _typed(tokens: Sequence[str]) -> int:
+    """Parse a verb with the flags of the card that the tokens name, then run it."""
+    from theorycheck import _cli_verbs
 
-    known = {one.label: one for one in recipes()}
-    guess = next((token for token in tokens[1:] if token in known), None)
+    def parse(verb: Callable[..., Any], words: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
+        return _parse(_application({verb.__name__: verb}), words)
 
-    def verb(*args: Any, **given: Any) -> None:
-        """Only parsed, never called."""
-
-    signature = certify_signature(known[guess] if guess else None)
-    about = f"{guess}: {known[guess].title}" if guess else f"What can be certified:\n\n{listing(recipes())}"
-    verb.__doc__ = f"Prove a theorem's conclusions for one network, for all time.\n\n{about}"
-    verb.__name__ = certify.__name__
-    verb.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-    verb.__signature__ = signature  # type: ignore[attr-defined]
-    command, bound = _parse(_application(check, verb), tokens)
-    if command.__name__ != certify.__name__:
-        return command(*bound.args, **bound.kwargs) or 0
-    given = dict(bound.arguments)
-    return run(chosen(given.pop("card", None)), given, given.pop("json", None))
+    return _cli_verbs.run(tokens, parse)
 
 
-def _check_verb(tokens: Sequence[str]) -> int:
-    """Parse ``check`` with the flags of the cards that the tokens name, then run it."""
-    from theorycheck import theorems
-
-    cards, apart = theorems.cards(), theorems.conjectures()
-    guess = named((*cards, *apart), tokens[1:])
-    command, bound = _parse_check(select(cards, guess, apart), tokens)
-    if command.__name__ != check.__name__:
-        return command(*bound.args, **bound.kwargs) or 0
-    given = dict(bound.arguments)
-    label = given.pop("card", None)
-    if label != guess:
-        # a flag's value looked like a card's name, or the name is unknown
-        given = dict(_parse_check(select(cards, label, apart), tokens)[1].arguments)
-        given.pop("card", None)
-    return _check(select(cards, label, apart), given.pop("draws", None), given.pop("json", None), given)
+#: verbs whose flags are those of the card that is asked for
+TYPED = ("check", "ledger", "sharpen", "certify")
 
 
-def _parse_check(chosen: Sequence[Theorem], tokens: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
-    def verb(*args: Any, **given: Any) -> None:
-        """Only parsed, never called."""
-
-    signature = check_signature(chosen)
-    title = f"{chosen[0].label}: {chosen[0].title}" if len(chosen) == 1 else f"{len(chosen)} cards"
-    verb.__doc__ = f"Hold a theorem against networks. {title}"
-    verb.__name__ = check.__name__
-    verb.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-    verb.__signature__ = signature  # type: ignore[attr-defined]
-    return _parse(_application(verb, certify), tokens)
-
-
-def _check(theorems: Sequence[Theorem], draws: int | None, json: str | None, given: dict[str, Any]) -> int:
-    from theorycheck._cli_check import plan, run
-    from theorycheck._cli_output import json_writer, say, width
-    from theorycheck.report_json import check_document
-    from theorycheck.report_table import notes, reasons, summary, verdict_tables
-
-    if draws is not None and draws < 1:
-        raise UsageError(f"--draws is {draws}: give a whole number of at least 1")
-    started = time.perf_counter()
-    write = json_writer(json)
-    jobs, without = plan(theorems, given)
-    reports, broken = run(jobs, draws)
-    seconds = time.perf_counter() - started
-    if json != "-":
-        lines = [f"broken: {item['theorem']} ({item['flags']}): {item['error']}" for item in broken]
-        lines += reasons(reports, theorems)
-        lines += [*(f"note: {note}" for note in without), *notes(reports, theorems)]
-        say([*verdict_tables(reports, theorems, width()), "", *lines, summary(reports, len(broken), seconds)])
-    # last, so that a full disk does not cost the table
-    write(check_document(theorems, reports, broken=broken, notes=without, seconds=seconds))
-    return 1 if broken or any(report.refuted for report in reports) else 0
-
-
-def _application(check_verb: Callable[..., int | None], certify_verb: Callable[..., int | None]) -> App:
+def _application(typed: Mapping[str, Callable[..., int | None]]) -> App:
     app = App(
         name="theorycheck",
         help="Hold convergence theorems about neural networks against accurately simulated gradient flow.",
@@ -265,17 +200,13 @@ def _application(check_verb: Callable[..., int | None], certify_verb: Callable[.
         result_action="return_value",
     )
     app.command(list_cards, name="list")
-    app.command(show)
-    app.command(check_verb, name="check")
-    for verb in (hunt, experiment, prove, ledger):
-        app.command(verb)
-    app.command(certify_verb, name="certify")
-    app.command(recheck)
+    for verb in (show, check, hunt, experiment, prove, ledger, sharpen, certify, recheck):
+        app.command(typed.get(verb.__name__, verb), name=verb.__name__)
     return app
 
 
 def _run(tokens: Sequence[str]) -> int:
-    command, bound = _parse(_application(check, certify), tokens)
+    command, bound = _parse(_application({}), tokens)
     return command(*bound.args, **bound.kwargs) or 0
 
 

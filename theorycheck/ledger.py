@@ -1,17 +1,22 @@
 """The ledger of slack: on an instance, how much each inequality step of a proof loses.
 
 A proof's chain leads from the left side of its goal to the right one. Evaluated on an instance, the ratios of its links
-multiply to the ratio of the whole: a theorem that is loose by 10^6 says where.
+multiply to the ratio of the whole: a theorem that is loose by 10^6 says where. What is over time is evaluated at one
+time: where the goal is tightest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from flint import arb
+from sympy import Symbol
+
 from theorycheck.check import Measurements
-from theorycheck.judge import judge
+from theorycheck.evidence import Measured
+from theorycheck.judge import judge, side
 from theorycheck.model import Instance
 from theorycheck.proof import Proof
 from theorycheck.statement import Bound, Theorem
@@ -56,14 +61,40 @@ def ledger(theorem: Theorem, proof: Proof, instance: Instance) -> Ledger:
     known = {part.symbol for part in theorem.quantities}
     extra = tuple(part for part in proof.quantities if part.symbol not in known)
     values = Measurements(replace(theorem, quantities=(*theorem.quantities, *extra)), instance)
-    steps = {step.label: step for step in proof.steps}
-    whole = _entry("the whole", proof.name, proof.goal, values, math.nan)
+    needed = proof.goal.symbols.union(*(link.bound.symbols for link in proof.links))
+    at = _at_one_time({symbol: values[symbol] for symbol in needed}, proof)
+    whole = _entry("the whole", proof.name, proof.goal, at, math.nan)
     total = math.log(whole.ratio) if whole.ratio > 0 and math.isfinite(whole.ratio) else math.nan
-    found = [_entry(label, steps[label].says, steps[label].bound, values, total) for label in proof.chain]
+    found = [_entry(link.label, link.says, link.bound, at, total) for link in proof.links]
     return Ledger(proof.name, tuple(found), whole)
 
 
-def _entry(label: str, says: str, bound: Bound, values: Measurements, total: float) -> Entry:
+def _at_one_time(values: Mapping[Symbol, Measured], proof: Proof) -> dict[Symbol, Measured]:
+    """Return the values where the goal is tightest; what is not over time stays as it is."""
+    left, right = side(proof.goal.lhs, values), side(proof.goal.rhs, values)
+    count = max(len(left), len(right))
+    ratios = [_ratio(left[k % len(left)], right[k % len(right)]) for k in range(count)]
+    best = min(range(count), key=ratios.__getitem__)
+
+    def entry(found: Measured) -> Measured:
+        if found.value.ndim == 0:
+            return found
+        if found.value.size != count:
+            raise ValueError(
+                f"the quantities of the proof of {proof.name} have {found.value.size} and {count} entries: "
+                "measure them at the same times"
+            )
+        return Measured(found.value.ravel()[best], found.error.ravel()[best], found.rigorous)
+
+    return {symbol: entry(found) for symbol, found in values.items()}
+
+
+def _ratio(left: arb, right: arb) -> float:
+    low, high = float(left.mid()), float(right.mid())
+    return high / low if low > 0 and math.isfinite(low) and math.isfinite(high) else math.inf
+
+
+def _entry(label: str, says: str, bound: Bound, values: Mapping[Symbol, Measured], total: float) -> Entry:
     seen = judge(label, bound, values)
     ratio = seen.rhs / seen.lhs if seen.lhs else math.inf
     # the slack's error, as seen from the smaller side: what the ratio may be off

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from sympy import Add, Expr, Integer, Symbol
 
-from theorycheck.proof_steps import Checked, Kind, Lemma, Step
+from theorycheck.proof_steps import Checked, Kind, Lemma, Link, Step, links
 from theorycheck.proof_verify import REST, check_steps
 from theorycheck.statement import Bound, Claim, Derivation, Quantity, Theorem
 
@@ -166,7 +166,13 @@ class Proof:
         """
         if self.events:
             raise ValueError(f"{self.name} holds with a probability: prove what is needed on its events instead")
-        return Lemma(self.name, self.premises, self.goal, self.equation)
+        return Lemma(self.name, self.premises, self.goal, self.equation, self.links)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The chain, with the chains of lemmas that it applies in their place."""
+        steps = {step.label: step for step in self.steps}
+        return tuple(link for label in self.chain for link in links(steps[label]))
 
     def check(self) -> list[Checked]:
         """Check the steps one by one."""

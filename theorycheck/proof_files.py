@@ -56,12 +56,13 @@ def load(path: Path) -> tuple[Proof, ...]:
     return tuple(module.PROOFS)
 
 
-def proofs() -> tuple[Proof, ...]:
-    """Return every proof, file by file.
+def proofs(paper: str | None = None) -> tuple[Proof, ...]:
+    """Return every proof, file by file; with a paper's key those of its file alone, if there is one.
 
     Raises
     ------
     NoProofs
         If there is no folder of proofs.
     """
-    return tuple(proof for path in files() for proof in load(path))
+    own = [path for path in files() if path.stem == paper]
+    return tuple(proof for path in own or files() for proof in load(path))

@@ -2,10 +2,11 @@
 
 Let I be the integral of F and C the closed form, as functions of one variable. If
 
-    dF = growth F + sum of weight_k F_k + a divergence,    dC = growth C + sum of weight_k C_k
+    times dF = growth F + sum of weight_k F_k + a divergence,    times dC = growth C + sum of weight_k C_k
 
-(d: derivative by the variable), where the integral of each F_k is known to be C_k, then I - C solves y' = growth y, so it
-vanishes on an interval if it vanishes at one point. Price's theorem is of this form.
+(d: derivative by the variable), where the integral of each F_k is known to be C_k, then I - C solves times y' = growth y,
+so it vanishes on an interval, on which ``times`` is positive, if it vanishes at one point. Price's theorem is of this form.
+Without a point to start from, the same is read without d and without growth: integration by parts.
 
 The derivative may be taken inside the integral, and the divergence integrates to 0, because all functions here are a
 tempered distribution times a Gaussian density. Kinks, jumps and DiracDeltas are of linear functions of the integration
@@ -38,8 +39,10 @@ def wrong_integral(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> s
     """Say why the two sides of a step are not seen to change alike and start alike, or nothing."""
     change = step.change
     assert change is not None
-    if missing := [role for role in ROLES if role not in step.using]:
+    if missing := [role for role in (ROLES if change.start is not None else ROLES[:2]) if role not in step.using]:
         return f"nobody shows the {missing[0]}"
+    if change.start is None and change.growth != 0:
+        return "there is no growth where nothing changes"
     if unequal := [name for name in (*step.weights, *step.using.values()) if name not in equal]:
         return f"{unequal[0]!r} is no equation"
     left, right = step.bound.lhs, step.bound.rhs
@@ -48,12 +51,14 @@ def wrong_integral(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> s
     if not all(_over_space(side, over) for side in (left, *(fact.lhs for _, fact in parts))):
         return f"the integrals are not all over the whole space of {', '.join(map(str, over))}"
     along = _along(change)
-    for expr in (change.growth, *(weight for weight, _ in parts)):
+    for expr in (change.times, change.growth, *(weight for weight, _ in parts)):
         if expr.has(*over):
             return f"{expr} multiplies an integral, but depends on what is integrated over"
     for expr in (left.function, *change.fields.values(), *(fact.lhs.function for _, fact in parts)):
         if not dies(along(expr), over):
             return f"{expr} is not seen to be a tempered distribution times a Gaussian density"
+    if not positive(along(change.times)):
+        return f"{change.times} is not seen to be positive"
     for expr in (change.path, right, change.growth):
         if not continuous(along(expr)):
             return f"{expr} is not seen to be continuous"
@@ -65,18 +70,24 @@ def _apart(
 ) -> str:
     """Say which of the equations that the step stands on is not about its two sides."""
     left, right = step.bound.lhs, step.bound.rhs
-    inside, outside, start = (facts[step.using[role]] for role in ROLES)
-    at = {change.symbol: change.path.xreplace(dict.fromkeys(change.path.free_symbols, change.start))}
-    if start.lhs != left.xreplace(at):
-        return f"{start.lhs} is not the integral at {change.symbol} = {at[change.symbol]}"
+    inside, outside = (facts[step.using[role]] for role in ROLES[:2])
     inner = sp.Add(*[weight * fact.lhs.function for weight, fact in parts], change.growth * left.function)
     inner += sp.Add(*[sp.diff(field, g) for g, field in change.fields.items()])
     outer = sp.Add(*[weight * fact.rhs for weight, fact in parts], change.growth * right)
-    for role, mine, needed in (
-        ("integrand", inside.lhs, sp.diff(left.function, change.symbol)), ("integrand", inside.rhs, inner),
-        ("closed form", outside.lhs, sp.diff(right, change.symbol)), ("closed form", outside.rhs, outer),
-        ("start", start.rhs, right.xreplace(at)),
-    ):  # fmt: skip
+    moved = [left.function, right]
+    if change.start is not None:
+        moved = [sp.diff(expr, change.symbol) for expr in moved]
+    pairs = [
+        (ROLES[0], inside.lhs, change.times * moved[0]), (ROLES[0], inside.rhs, inner),
+        (ROLES[1], outside.lhs, change.times * moved[1]), (ROLES[1], outside.rhs, outer),
+    ]  # fmt: skip
+    if change.start is not None:
+        start = facts[step.using[ROLES[2]]]
+        at = {change.symbol: change.path.xreplace(dict.fromkeys(change.path.free_symbols, change.start))}
+        if start.lhs != left.xreplace(at):
+            return f"{start.lhs} is not the integral at {change.symbol} = {at[change.symbol]}"
+        pairs.append((ROLES[2], start.rhs, right.xreplace(at)))
+    for role, mine, needed in pairs:
         if not _same(mine, needed, along):
             return f"{step.using[role]!r} shows another {role}: {mine} is not seen to be {needed}"
     return ""
@@ -119,9 +130,14 @@ def continuous(expr: sp.Expr) -> bool:
 
 def dies(expr: sp.Expr, over: tuple[sp.Symbol, ...]) -> bool:
     """Return whether an expression is seen to be a tempered distribution in ``over`` times ``exp(-|over|^2/2)``."""
-    undone = sp.exp(sum((g**2 for g in over), sp.S.Zero) / 2)
-    apart = all(_independent(one, other, over) for one, other in _meetings(expr, over))
-    return apart and all(_tempered(term * undone, over) for term in sp.Add.make_args(expr))
+    half = sp.Add(*[g**2 for g in over]) / 2
+    for term in sp.Add.make_args(expr):
+        factors = sp.Mul.make_args(term)
+        exponent = sp.Add(*[factor.args[0] for factor in factors if isinstance(factor, sp.exp)])
+        rest = [factor for factor in factors if not isinstance(factor, sp.exp)]
+        if not (_falls(sp.expand(exponent + half), over) and all(_tempered(factor, over) for factor in rest)):
+            return False
+    return all(_independent(one, other, over) for one, other in _meetings(expr, over))
 
 
 def _meetings(expr: sp.Expr, over: tuple[sp.Symbol, ...]) -> Iterator[tuple[sp.Expr, sp.Expr]]:

@@ -58,13 +58,23 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
+class Link:
+    """An inequality on the way from one side of a statement to the other, for the ledger of slack."""
+
+    label: str
+    says: str
+    bound: Bound
+
+
+@dataclass(frozen=True)
 class Lemma:
-    """What a proof has shown: its goal, an inequality or an equation, from premises by name."""
+    """What a proof has shown: its goal, an inequality or an equation, from premises by name; and its chain's links."""
 
     name: str
     premises: Mapping[str, Bound]
     goal: Bound
     equation: bool = False
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,18 +86,19 @@ class Change:
     symbol, path
         The variable, and all values for which something is shown, as a function of a real symbol.
     start
-        The value of that symbol at which the two sides are compared.
+        The value of that symbol at which the two sides are compared; None if nothing is differentiated.
     fields
         For each integration variable the component of the field whose divergence integrates to 0.
-    growth
-        The multiple of both sides that their derivatives contain.
+    growth, times
+        The multiple of both sides that their derivatives contain, once these are multiplied by ``times``.
     """
 
     symbol: Symbol
     path: Expr
-    start: Expr
+    start: Expr | None
     fields: Mapping[Symbol, Expr]
     growth: Expr = Integer(0)
+    times: Expr = Integer(1)
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,17 @@ class Step:
     def uses(self) -> tuple[str, ...]:
         """The labels of what the step stands on, each once."""
         return tuple(dict.fromkeys((*self.weights, *self.using.values(), *self.stands_on)))
+
+
+def links(step: Step) -> tuple[Link, ...]:
+    """Return what the ledger evaluates for a step: the chain of the lemma that it applies, or the step itself."""
+    if step.lemma is None or not step.lemma.links:
+        return (Link(step.label, step.says, step.bound),)
+    into = dict(step.where)
+    return tuple(
+        Link(one.label, one.says, Bound(one.bound.lhs.xreplace(into), one.bound.rhs.xreplace(into), one.bound.strict))
+        for one in step.lemma.links
+    )
 
 
 @dataclass(frozen=True)

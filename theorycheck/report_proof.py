@@ -1,4 +1,4 @@
-"""Proofs as text: every step with its trust, the counts, and what is broken."""
+"""Proofs as text and as LaTeX: every step with its trust, the counts, and what is broken."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from theorycheck.proof import Proof
 from theorycheck.proof_steps import Checked, Trust
+from theorycheck.report_latex import escape, formula
 
 #: the two kinds of trust that a machine gives by itself
 PROVED = (Trust.SYMBOLIC, Trust.ENCLOSED)
@@ -62,3 +63,44 @@ def run(proofs: Sequence[Proof]) -> int:
         print("\n".join(proof_lines(proof, checked)), end="\n\n")
     print(f"{len(proofs)} proofs, {counts(every)}")
     return 1 if any(found.trust is Trust.BROKEN for found in every) else 0
+
+
+# --- LaTeX -------------------------------------------------------------------------------------------------
+
+_HEAD = r"""\documentclass{article}
+\usepackage{amsmath,graphicx}
+\usepackage[margin=25mm]{geometry}
+\newsavebox{\fitbox}
+% a formula that is wider than the line is shrunk to it
+\newcommand{\fit}[1]{\sbox{\fitbox}{$\displaystyle #1$}\ifdim\wd\fitbox>\linewidth
+  \resizebox{\linewidth}{!}{\usebox{\fitbox}}\else\usebox{\fitbox}\fi}
+\begin{document}
+"""
+
+
+def latex(found: Sequence[tuple[Proof, Sequence[Checked]]]) -> str:
+    """Return a LaTeX document with every step of the proofs; it needs amsmath, graphicx and geometry."""
+    return _HEAD + "\n".join(_latex(proof, checked) for proof, checked in found) + "\\end{document}\n"
+
+
+def _latex(proof: Proof, checked: Sequence[Checked]) -> str:
+    lines = [rf"\section*{{{escape(proof.name)}}}"]
+    for name, bound in proof.premises.items():
+        if any(name in one.step.uses for one in checked):
+            lines.append(rf"\par\noindent\emph{{{escape(name)}}}: {_display(bound.lhs, '<' if bound.strict else chr(92) + 'le', bound.rhs)}")  # fmt: skip
+    lines.append(r"\begin{enumerate}")
+    for one in checked:
+        step = one.step
+        relation = "=" if step.equal else "<" if step.bound.strict else r"\le"
+        lines.append(rf"\item \textbf{{{escape(step.label)}}} (\emph{{{one.trust.value}}}): {escape(step.says)}.")
+        lines.append(_display(step.bound.lhs, relation, step.bound.rhs))
+        behind = [step.lemma.name] if step.lemma else []
+        if behind + list(step.uses):
+            lines.append(rf"\par\noindent from {escape(', '.join([*behind, *step.uses]))}")
+        if one.note:
+            lines.append(rf"\par\noindent {escape(one.note)}")
+    return "\n".join([*lines, r"\end{enumerate}", ""])
+
+
+def _display(left: object, relation: str, right: object) -> str:
+    return rf"\par\smallskip\noindent\fit{{{formula(left)} {relation} {formula(right)}}}\smallskip"

@@ -8,6 +8,7 @@ from functools import cache
 
 from theorycheck.certify.recipe import Recipe
 from theorycheck.experiment import Experiment
+from theorycheck.sharpen import Sharpening
 from theorycheck.statement import Paper, Theorem
 
 
@@ -48,6 +49,11 @@ def card(label: str) -> Theorem:
 def experiments() -> tuple[Experiment, ...]:
     """Return every experiment, paper by paper."""
     return tuple(one for module in _modules() for one in getattr(module, "EXPERIMENTS", ()))
+
+
+def sharpenings() -> tuple[Sharpening, ...]:
+    """Return every theorem whose width can be sharpened on given data, paper by paper."""
+    return tuple(one for module in _modules() for one in getattr(module, "SHARPENINGS", ()))
 
 
 def recipes() -> tuple[Recipe, ...]:

@@ -7,8 +7,9 @@ from theorycheck.theorems.caron2023.r0 import R0, R0_SMOOTH
 from theorycheck.theorems.caron2023.r1 import R1, R1_LOG
 from theorycheck.theorems.caron2023.r2 import R2, R2_DATA
 from theorycheck.theorems.caron2023.r4 import R4_COUPLING, R4_VARIANCE
+from theorycheck.theorems.caron2023.sharp import SHARPENINGS
 
-__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
+__all__ = ["CERTIFICATES", "PAPER", "SHARPENINGS", "THEOREMS"]
 
 PAPER = Paper(
     key="caron2023",

@@ -1,0 +1,132 @@
+"""Proofs of chen2022's theorem G (section 4.11, errata I1, U2): on two events, theorem B holds with what they promise.
+
+B is applied to the network as it is drawn. Its rate is no worse then; for the path it is applied with a smaller split,
+``split r``, ``r^2 = (p/2) G_max/(p_hat B^2)``, at which it promises exactly what is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import _chen2022_features as features
+import _chen2022_steps as st
+import numpy as np
+import sympy as sp
+
+from theorycheck.proof import EVENT, GIVEN, Proof, of_card, of_claim
+from theorycheck.proof_steps import apply, combine, define, identity, monotone, sampled
+from theorycheck.proof_verify import REST
+from theorycheck.report_proof import run
+from theorycheck.statement import Bound
+from theorycheck.theorems.chen2022 import features as fe
+from theorycheck.theorems.chen2022 import odds as o
+from theorycheck.theorems.chen2022 import partially_trained as pt
+from theorycheck.theorems.chen2022 import setting as s
+from theorycheck.theorems.chen2022 import statements as t
+from theorycheck.theorems.chen2022.steep import B
+
+_y = sp.Symbol("y", nonnegative=True)
+_e = sp.symbols("e_1:4", nonnegative=True)
+HALF = o.KEPT * o.p
+SHARE = st.enough(o.p, o.p + st.over, "some chance")
+SPLIT = f"{GIVEN}split in (0, 1)"
+SIGNS = {f"{GIVEN}{label} positive": 0 for label in ("eta", "c_lo", "K")}
+BUDGET = t.split * sp.sqrt(1 - t.split**2) + sp.asin(t.split)
+
+
+def _diagonal(seed: int) -> Mapping[sp.Symbol, float]:
+    """Return the least eigenvalue and the largest diagonal entry of the Gram of bounded random features."""
+    rng = np.random.default_rng(seed)
+    n, width, size = int(rng.integers(1, 4)), int(rng.integers(1, 7)), rng.exponential(1)
+    phi = size * (rng.choice([-1, 1], (n, width)) if seed % 2 else rng.uniform(-1, 1, (n, width)))
+    gram = phi @ phi.T / width
+    return {t.lam: np.linalg.eigvalsh(gram)[0], t.G_max: np.diag(gram).max() * (1 - 1e-12), fe.size: size}
+
+
+#: both events, and what they make of the premises of theorem B
+EVENTS = (
+    combine("some chance", "0 < p", Bound(sp.S.Zero, o.p, strict=True), {f"{GIVEN}p positive": 2}),
+    *features.BOUNDED_STEPS,
+    *st.own_chance(o.p, "some chance"),
+    *SHARE.steps,
+    combine("both failures", "two events", Bound(features.chance + st.any_sample, 2 * o.delta), {"frozen failure": 1, SHARE.failure: 1, f"{GIVEN}delta below 1/2": 0}),
+    features.HALF,
+    combine("lambda_min positive", "0 < lambda_min", Bound(sp.S.Zero, t.lam, strict=True), {"half is kept": 1, features.LIMIT: sp.S.Half}),
+    combine("p_hat positive", "0 < p_hat", Bound(sp.S.Zero, t.share, strict=True), {f"{EVENT}share": 1, "some chance": o.KEPT}),
+    combine("diagonal", "Ghat_aa is a mean of s^2 <= B^2; three neurons", Bound(fe.size**2 - sum(_e) / 3, fe.size**2), {REST: sum(_e) / 3, f"{GIVEN}bounded": 0}),
+    sampled("largest entry", "so G_max <= B^2", Bound(t.G_max, fe.size**2), _diagonal, "diagonal"),
+    sampled("trace", "lambda_min <= e_a'Ghat e_a <= G_max", Bound(t.lam, t.G_max), _diagonal),
+    combine("G_max positive", "0 < G_max", Bound(sp.S.Zero, t.G_max, strict=True), {"trace": 1, "lambda_min positive": 1}),
+    monotone("root of lambda", "sqrt(lambda_inf/2) <= sqrt(lambda_min)", Bound(sp.sqrt(fe.KEPT), sp.sqrt(t.lam)), "half is kept", sp.Lambda(_y, sp.sqrt(_y)), features.LIMIT, "lambda_min positive"),
+)  # fmt: skip
+DRAWN = {f"{name} positive": 0 for name in ("lambda_min", "p_hat", "G_max")}
+_ROOT_B = "sqrt(G_max) <= B"
+TEST = next(part.bound for part in pt.ASSUMED if part.label == "test")
+_STEEP = t.c_low * t.steepness * t.eta * sp.sqrt(t.lam)
+#: what shows the premises of theorem B
+SHOWN = {name: name for name in DRAWN} | {f"{name} positive": f"{GIVEN}{name} positive" for name in ("eta", "c_lo", "K")}
+BOTH = (features.KEPT, SHARE.event)
+_MEASURED = tuple(part for part in (*s.GEOMETRY, *s.STEEP) if part.symbol in (t.lam, t.share))
+
+_RATE_B = t.CONCLUSIONS_B[0].expr
+_PER = 2 * t.c_low**2 * t.steepness**2 * (1 - t.split**2) / t.n
+RATE = of_claim(
+    pt.G, "rate", *EVENTS,
+    monotone(_ROOT_B, "the root of G_max <= B^2", Bound(sp.sqrt(t.G_max), fe.size), "largest entry", sp.Lambda(_y, sp.sqrt(_y)), "G_max positive"),
+    combine("test of B", "theorem B allows the labels: lambda_min, p_hat are larger, G_max is smaller", Bound(o.label_norm, t.TESTS_B[-1][1].rhs), {
+        f"{GIVEN}test": 1, "root of lambda": t.c_low * t.steepness * t.eta * HALF * BUDGET / (2 * fe.size), f"{EVENT}share": _STEEP * BUDGET / (2 * fe.size),
+        _ROOT_B: _STEEP * t.share * BUDGET / (2 * fe.size * sp.sqrt(t.G_max)), SPLIT: 0, **SIGNS, **DRAWN,
+    }),
+    apply("theorem B", "with |zeta_0| = |y|, as the initial output is 0", of_card(B, "rate"), {t.zeta_0: o.label_norm}, {**SHOWN, "split in (0, 1)": SPLIT, "test": "test of B"}, f"{GIVEN}mirrored"),
+    combine("on the events", "lambda_inf/2 <= lambda_min, p/2 <= p_hat", Bound(pt.RATE, _RATE_B), {"half is kept": _PER * t.share, f"{EVENT}share": _PER * fe.KEPT, SPLIT: 0, features.LIMIT: 0, **SIGNS}),
+    combine("together", "one after the other", Bound(pt.RATE, s.rate), {"on the events": 1, "theorem B": 1}),
+    events=BOTH, failure="both failures", chain=("on the events", "theorem B"), quantities=_MEASURED,
+)  # fmt: skip
+
+# --- the path: a smaller split ------------------------------------------------------------------------------
+
+ratio = sp.Symbol("r", positive=True)
+wide, narrow = sp.Symbol("phi_split", nonnegative=True), sp.Symbol("phi_r", real=True)
+_LESS = t.split * ratio
+_ITS = BUDGET.subs(t.split, _LESS)
+_GAIN = _ITS / ratio - BUDGET
+_SMALL = "r at most 1"
+ELLIPSE = features.lemma(
+    "ellipse", {SPLIT: next(part.bound for part in pt.ASSUMED if part.label == "split in (0, 1)"), _SMALL: Bound(ratio, sp.S.One)},
+    combine("under the roots", "1 - x^2 <= 1 - (r x)^2", Bound(1 - t.split**2, 1 - _LESS**2), {_SMALL: t.split**2 * (1 + ratio)}),
+    monotone("integrands", "twice the roots: phi(x) = x sqrt(1 - x^2) + asin x is 2 int_0^x sqrt(1 - v^2) dv", Bound(2 * sp.sqrt(1 - t.split**2), 2 * sp.sqrt(1 - _LESS**2)), "under the roots", sp.Lambda(_y, 2 * sp.sqrt(_y)), SPLIT),
+    combine("from 0", "0 <= split", Bound(sp.S.Zero, t.split), {REST: t.split, SPLIT: 0}),
+    monotone("gain", "so the derivative of phi(r x)/r - phi(x) is not negative", Bound(sp.S.Zero, _GAIN), "from 0", sp.Lambda(t.split, _GAIN), "integrands", SPLIT),
+    combine("budgets", "phi(split) <= phi(split r)/r", Bound(BUDGET, _ITS / ratio), {"gain": 1}),
+)  # fmt: skip
+
+_RATIO = sp.sqrt(HALF / t.share) * sp.sqrt(t.G_max) / fe.size
+_FIRST = t.c_low * t.steepness * t.eta * HALF / (2 * fe.size)
+_AFTER = _STEEP * narrow / 2
+PATH = of_claim(
+    pt.G, "path", *EVENTS,
+    define("ratio", "r^2 = (p/2) G_max/(p_hat B^2)", ratio, _RATIO, "some chance", "p_hat positive", "G_max positive"),
+    combine("square", "r^2 <= 1", Bound(HALF * t.G_max / (t.share * fe.size**2), sp.S.One), {f"{EVENT}share": 1 / t.share, "largest entry": HALF / (t.share * fe.size**2), "p_hat positive": 0}),
+    monotone("root", "the root of both", Bound(_RATIO, sp.S.One), "square", sp.Lambda(_y, sp.sqrt(_y)), "some chance", "p_hat positive", "G_max positive"),
+    combine(_SMALL, "r <= 1", Bound(ratio, sp.S.One), {"root": 1, "ratio": 1}),
+    combine("smaller split", "split r lies in (0, 1)", Bound(sp.S.Zero, _LESS * (1 - _LESS), strict=True), {REST: _LESS * (1 - _LESS), SPLIT: 0, _SMALL: 0}),
+    define("phi_split", "phi(split)", wide, BUDGET, SPLIT),
+    define("phi_r", "phi(split r)", narrow, _ITS),
+    apply("ellipse", "phi(x)/x falls", ELLIPSE.lemma, {}, {SPLIT: SPLIT, _SMALL: _SMALL}),
+    combine("budget", "phi(split) <= phi(split r)/r", Bound(wide, narrow / ratio), {"ellipse": 1, "phi_split": 1, "phi_r": -1 / ratio}),
+    combine("some budget", "which is not negative", Bound(sp.S.Zero, narrow), {"budget": ratio, REST: ratio * wide}),
+    monotone("root of the share", "sqrt(p/2) <= sqrt(p_hat)", Bound(sp.sqrt(HALF), sp.sqrt(t.share)), f"{EVENT}share", sp.Lambda(_y, sp.sqrt(_y))),
+    combine("with lambda_min", "the test, and lambda_inf/2 <= lambda_min", Bound(o.label_norm, _FIRST * sp.sqrt(t.lam) * wide), {f"{GIVEN}test": 1, "phi_split": -_FIRST * sp.sqrt(fe.KEPT), "root of lambda": _FIRST * wide, **SIGNS}),
+    combine("with the share", "(p/2)/(B r) = sqrt(p p_hat/2)/sqrt(G_max) <= p_hat/sqrt(G_max)", Bound(o.label_norm, _AFTER * t.share / sp.sqrt(t.G_max)), {
+        "with lambda_min": 1, "budget": _FIRST * sp.sqrt(t.lam), "ratio": -_AFTER * HALF / (fe.size * ratio * _RATIO), "root of the share": _AFTER * sp.sqrt(t.share) / sp.sqrt(t.G_max), "some budget": 0, **SIGNS, **DRAWN,
+    }),
+    combine("test of B", "theorem B allows the labels at this split", Bound(o.label_norm, t.TESTS_B[-1][1].rhs.subs(t.split, _LESS)), {"with the share": 1, "phi_r": _STEEP * t.share / (2 * sp.sqrt(t.G_max)), **DRAWN}),
+    apply("theorem B", "with |zeta_0| = |y|, as the initial output is 0", of_card(B, "path"), {t.zeta_0: o.label_norm, t.split: _LESS}, {**SHOWN, "split in (0, 1)": "smaller split", "test": "test of B"}, f"{GIVEN}mirrored"),
+    combine("together", "which is what is claimed", Bound(s.moved_path, pt.PATH), {"theorem B": 1, "ratio": t.split * t.eta * sp.sqrt(t.share / t.G_max), SPLIT: 0, **SIGNS, **DRAWN}),
+    events=BOTH, failure="both failures", chain=("together",),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (*features.PROOFS, RATE, ELLIPSE, PATH)
+
+if __name__ == "__main__":
+    raise SystemExit(run(PROOFS))
