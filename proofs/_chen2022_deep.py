@@ -12,9 +12,10 @@ import _chen2022_features as features
 import _chen2022_steps as st
 import numpy as np
 import sympy as sp
+from _chen2022_random import MIRRORED
 
 from theorycheck.proof import EVENT, GIVEN, Proof, of_card, of_claim
-from theorycheck.proof_steps import apply, combine, define, identity, monotone, sampled
+from theorycheck.proof_steps import apply, combine, define, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound
@@ -49,6 +50,7 @@ EVENTS = (
     *features.BOUNDED_STEPS,
     *st.own_chance(o.p, "some chance"),
     *SHARE.steps,
+    MIRRORED,
     combine("both failures", "two events", Bound(features.chance + st.any_sample, 2 * o.delta), {"frozen failure": 1, SHARE.failure: 1, f"{GIVEN}delta below 1/2": 0}),
     features.HALF,
     combine("lambda_min positive", "0 < lambda_min", Bound(sp.S.Zero, t.lam, strict=True), {"half is kept": 1, features.LIMIT: sp.S.Half}),
@@ -64,7 +66,9 @@ _ROOT_B = "sqrt(G_max) <= B"
 TEST = next(part.bound for part in pt.ASSUMED if part.label == "test")
 _STEEP = t.c_low * t.steepness * t.eta * sp.sqrt(t.lam)
 #: what shows the premises of theorem B
-SHOWN = {name: name for name in DRAWN} | {f"{name} positive": f"{GIVEN}{name} positive" for name in ("eta", "c_lo", "K")}
+SHOWN = {name: name for name in DRAWN} | {
+    f"{name} positive": f"{GIVEN}{name} positive" for name in ("eta", "c_lo", "K")
+}
 BOTH = (features.KEPT, SHARE.event)
 _MEASURED = tuple(part for part in (*s.GEOMETRY, *s.STEEP) if part.symbol in (t.lam, t.share))
 
@@ -77,7 +81,7 @@ RATE = of_claim(
         f"{GIVEN}test": 1, "root of lambda": t.c_low * t.steepness * t.eta * HALF * BUDGET / (2 * fe.size), f"{EVENT}share": _STEEP * BUDGET / (2 * fe.size),
         _ROOT_B: _STEEP * t.share * BUDGET / (2 * fe.size * sp.sqrt(t.G_max)), SPLIT: 0, **SIGNS, **DRAWN,
     }),
-    apply("theorem B", "with |zeta_0| = |y|, as the initial output is 0", of_card(B, "rate"), {t.zeta_0: o.label_norm}, {**SHOWN, "split in (0, 1)": SPLIT, "test": "test of B"}, f"{GIVEN}mirrored"),
+    apply("theorem B", "with |zeta_0| = |y|, as the initial output is 0", of_card(B, "rate"), {t.zeta_0: o.label_norm}, {**SHOWN, "split in (0, 1)": SPLIT, "test": "test of B"}, MIRRORED.label),
     combine("on the events", "lambda_inf/2 <= lambda_min, p/2 <= p_hat", Bound(pt.RATE, _RATE_B), {"half is kept": _PER * t.share, f"{EVENT}share": _PER * fe.KEPT, SPLIT: 0, features.LIMIT: 0, **SIGNS}),
     combine("together", "one after the other", Bound(pt.RATE, s.rate), {"on the events": 1, "theorem B": 1}),
     events=BOTH, failure="both failures", chain=("on the events", "theorem B"), quantities=_MEASURED,
@@ -121,7 +125,7 @@ PATH = of_claim(
         "with lambda_min": 1, "budget": _FIRST * sp.sqrt(t.lam), "ratio": -_AFTER * HALF / (fe.size * ratio * _RATIO), "root of the share": _AFTER * sp.sqrt(t.share) / sp.sqrt(t.G_max), "some budget": 0, **SIGNS, **DRAWN,
     }),
     combine("test of B", "theorem B allows the labels at this split", Bound(o.label_norm, t.TESTS_B[-1][1].rhs.subs(t.split, _LESS)), {"with the share": 1, "phi_r": _STEEP * t.share / (2 * sp.sqrt(t.G_max)), **DRAWN}),
-    apply("theorem B", "with |zeta_0| = |y|, as the initial output is 0", of_card(B, "path"), {t.zeta_0: o.label_norm, t.split: _LESS}, {**SHOWN, "split in (0, 1)": "smaller split", "test": "test of B"}, f"{GIVEN}mirrored"),
+    apply("theorem B", "with |zeta_0| = |y|, as the initial output is 0", of_card(B, "path"), {t.zeta_0: o.label_norm, t.split: _LESS}, {**SHOWN, "split in (0, 1)": "smaller split", "test": "test of B"}, MIRRORED.label),
     combine("together", "which is what is claimed", Bound(s.moved_path, pt.PATH), {"theorem B": 1, "ratio": t.split * t.eta * sp.sqrt(t.share / t.G_max), SPLIT: 0, **SIGNS, **DRAWN}),
     events=BOTH, failure="both failures", chain=("together",),
 )  # fmt: skip

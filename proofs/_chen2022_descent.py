@@ -11,6 +11,7 @@ from functools import lru_cache
 import _chen2022_steps as st
 import numpy as np
 import sympy as sp
+from _chen2022_steep import SIZES
 
 from theorycheck import textbook
 from theorycheck.evidence import Measured
@@ -49,7 +50,9 @@ POSITIVE = {f"{GIVEN}{label} positive": 0 for label in ("lambda_min", "c_lo", "K
 @lru_cache(maxsize=8)
 def _again(instance: Instance) -> Descent:
     grams = {"gram": lambda state: state.gram}
-    return descend(instance, step=instance.parameters["step"], steps=gd.STEPS, record=range(gd.STEPS + 1), quantities=grams)
+    return descend(
+        instance, step=instance.parameters["step"], steps=gd.STEPS, record=range(gd.STEPS + 1), quantities=grams
+    )
 
 
 def _left(run: Run) -> Measured:
@@ -103,8 +106,7 @@ def _descent(seed: int) -> dict[sp.Symbol, float]:
     net = st.network(rng, m=12)
     if seed % 2:
         net = _edge(net, rng, eta, low)
-    n, m = net.start.shape
-    c, gram = net.c, net.gram
+    n, c, gram = len(net.gram), net.c, net.gram
     share = np.mean((np.abs(net.start) <= 1 - eta + 1e-15) & (np.abs(c) >= low), axis=1).min()
     found = {
         t.n: n, t.lam: np.linalg.eigvalsh(gram)[0], s.Lam: np.linalg.eigvalsh(gram)[-1], t.g: np.linalg.norm(gram, axis=0).max(),
@@ -168,21 +170,14 @@ COUNTED = combine(
     "counted neurons", "one of two neurons counts: c_i^2 s'^2 >= c_lo^2 K^2 there, and >= 0 for the other",
     Bound(t.c_low**2 * t.steepness**2 / 2, _HALF), {REST: sp.expand(_HALF - t.c_low**2 * t.steepness**2 / 2)},
 )  # fmt: skip
-#: signs of what the cards only call real
-HEAVIEST = (
-    sampled("heaviest", "a neuron that counts has |c_i| >= c_lo, and so has the heaviest", Bound(t.c_low, t.c_high), _descent, f"{GIVEN}p_hat positive"),
-    combine("c_hi positive", "which is above 0", Bound(sp.S.Zero, t.c_high, strict=True), {"heaviest": 1, f"{GIVEN}c_lo positive": 1}),
-    sampled("longest column", "|G e_a| >= lambda_min |e_a|", Bound(t.lam, t.g), _descent),
-    combine("g positive", "which is above 0", Bound(sp.S.Zero, t.g, strict=True), {"longest column": 1, f"{GIVEN}lambda_min positive": 1}),
-)  # fmt: skip
 _STAYS = 2 * t.c_high * t.slope * t.g * t.zeta_0 / t.HELD
 STAYS = combine(
     "no neuron leaves", "while steps contract, all movement is at most s c_hi L_s g |zeta_0|/n over s lK/(2n): eta at most, by the labels",
-    Bound(_STAYS, t.eta), {f"{GIVEN}labels": 2 * t.c_high * t.slope * t.g / t.HELD, "c_hi positive": 0, "g positive": 0, **POSITIVE},
+    Bound(_STAYS, t.eta), {f"{GIVEN}labels": 2 * t.c_high * t.slope * t.g / t.HELD, "c_hi is a size": 0, "g is a size": 0, **POSITIVE},
 )  # fmt: skip
 
 CONTRACTION = of_claim(
-    gd.DESCENT, "contraction", *HEAVIEST, STAYS, COUNTED,
+    gd.DESCENT, "contraction", *SIZES, STAYS, COUNTED,
     sampled("retained", "so neurons that count are still inside at every step, c_lo^2 K^2 p_hat <= q_T", Bound(t.c_low**2 * t.steepness**2 * t.share, st.q), _descent, "counted neurons", "no neuron leaves", f"{GIVEN}eta positive", f"{GIVEN}stable step", f"{GIVEN}curvature step"),
     apply("sandwich", "(3.4): ell = 2n (1 - x_T)/s is at least lambda_min min_a q_a, which is q_T + e then", of_card(ids.SANDWICH, "least"), {ids.steep: st.q + st.over, ids.least: ELL}, {}),
     combine("least eigenvalue", "ell >= lK, so x_T <= 1 - s lK/(2n)", Bound(left, 1 - SHRINK), {"sandwich": gd.step / (2 * t.n), "retained": gd.step * t.lam / (2 * t.n), REST: gd.step * t.lam * st.over / (2 * t.n), **POSITIVE}),
@@ -217,22 +212,30 @@ _PER = gd.step * t.c_high * t.slope * t.g / t.n
 def _series(seed: int) -> Mapping[sp.Symbol, float]:
     """Return the sum of residuals that lose at least a share in each of 40 steps."""
     rng = np.random.default_rng(seed)
-    values: dict[sp.Symbol, float] = {t.n: float(rng.integers(1, 9)), t.lam: rng.exponential(1), t.c_low: rng.exponential(1), t.steepness: 1.0, t.share: rng.uniform(0.1, 1)}
+    values: dict[sp.Symbol, float] = {
+        t.n: float(rng.integers(1, 9)),
+        t.lam: rng.exponential(1),
+        t.c_low: rng.exponential(1),
+        t.steepness: 1.0,
+        t.share: rng.uniform(0.1, 1),
+    }
     share = rng.uniform(0.05, 1)
-    values[gd.step] = share / float(np.prod([values[x] for x in (t.lam, t.share)]) * values[t.c_low] ** 2 / (2 * values[t.n]))
+    values[gd.step] = share / float(
+        np.prod([values[x] for x in (t.lam, t.share)]) * values[t.c_low] ** 2 / (2 * values[t.n])
+    )
     kept = (1 - share) * np.where(rng.random(40) < 0.3, rng.random(40), 1.0) if seed % 2 else np.full(40, 1 - share)
     return values | {t.zeta_0: 2.0, total: 2 * np.sum(np.cumprod(np.append(1, kept)))}
 
 
 WINDOW = of_claim(
-    gd.DESCENT, "window", *HEAVIEST, st.FORCE,
+    gd.DESCENT, "window", *SIZES, st.FORCE,
     sampled("movement", "(3.5): a step moves h_ia by at most s |c_i| L_s g |zeta_k|/n; added up", Bound(s.moved, _PER * total), _descent, "force"),
     apply("contraction", "every step takes off a share s lK/(2n) of the residual at least", of_card(gd.DESCENT, "contraction"), {}, {part.label: f"{GIVEN}{part.label}" for part in gd.DESCENT.assumptions}),
     identity("geometric series", "x (1 + (1 - x) + ... + (1 - x)^3) = 1 - (1 - x)^4; four steps", _share * _SERIES, 1 - (1 - _share) ** 4),
     combine("at most 1", "even powers are not negative", Bound(_share * _SERIES, sp.S.One), {"geometric series": 1, REST: (1 - _share) ** 4}),
     sampled("residuals", "so the residuals add up to at most |zeta_0| over that share", Bound(total, t.zeta_0 / SHRINK), _series, "contraction", "at most 1"),
-    combine("summed", "times what moves per residual", Bound(_PER * total, _PER * t.zeta_0 / SHRINK), {"residuals": _PER, "c_hi positive": 0, "g positive": 0}),
-    combine("labels", "at most eta, by the labels", Bound(_PER * t.zeta_0 / SHRINK, t.eta), {f"{GIVEN}labels": 2 * t.c_high * t.slope * t.g / t.HELD, "c_hi positive": 0, "g positive": 0, **POSITIVE}),
+    combine("summed", "times what moves per residual", Bound(_PER * total, _PER * t.zeta_0 / SHRINK), {"residuals": _PER, "c_hi is a size": 0, "g is a size": 0}),
+    combine("labels", "at most eta, by the labels", Bound(_PER * t.zeta_0 / SHRINK, t.eta), {f"{GIVEN}labels": 2 * t.c_high * t.slope * t.g / t.HELD, "c_hi is a size": 0, "g is a size": 0, **POSITIVE}),
     combine("together", "one after the other", Bound(s.moved, t.eta), {"movement": 1, "summed": 1, "labels": 1}),
     chain=("movement", "summed", "labels"), quantities=(TOTAL,),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 import sympy as sp
 
-from theorycheck import textbook
+from theorycheck import measure, textbook
 from theorycheck.constants import slope_bound
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
@@ -67,7 +67,9 @@ BOUNDED_STEPS = (
     apply("Chernoff", "the summands vv'/(n B^2) are at most 1, their sum has the mean M Gamma/(n B^2)", textbook.MATRIX_CHERNOFF.lemma, {textbook.chance: chance, textbook.size: t.n, textbook.expected: MEAN}, {}, "Cauchy and Schwarz", "bounded summands", LIMIT),
     *wide_enough(MEAN / 8, fe.limit / (8 * _TOP), f"{GIVEN}frozen width", "Chernoff"),
 )  # fmt: skip
-HALF = combine("half is kept", "on the event, over M/(n B^2)", Bound(fe.KEPT, t.lam), {f"{EVENT}features": _TOP / fe.hidden})
+HALF = combine(
+    "half is kept", "on the event, over M/(n B^2)", Bound(fe.KEPT, t.lam), {f"{EVENT}features": _TOP / fe.hidden}
+)
 
 BOUNDED = of_claim(
     fe.FEATURES, "bounded", *BOUNDED_STEPS, HALF, events=(KEPT,), failure="frozen failure", chain=("half is kept",),
@@ -86,7 +88,12 @@ def _matrices(seed: int) -> Mapping[sp.Symbol, float]:
     n, m = int(rng.integers(1, 4)), int(rng.integers(1, 7))
     cases = list(product(range(n + 1), repeat=m))
     low = sum(min(case.count(k) for k in range(n)) <= 2 * m / (n + 1) / 3 for case in cases)
-    return {textbook.chance: low / len(cases), textbook.size: n, textbook.expected: m / (n + 1), textbook.angle: float(rng.exponential(0.6))}
+    return {
+        textbook.chance: low / len(cases),
+        textbook.size: n,
+        textbook.expected: m / (n + 1),
+        textbook.angle: float(rng.exponential(0.6)),
+    }
 
 
 LAPLACE = lemma(
@@ -187,7 +194,11 @@ RELU = of_claim(
 
 # --- (d): Hermite coefficients ---------------------------------------------------------------------------------
 
-samples, entries, least = sp.Symbol("N", positive=True), sp.Symbol("r", nonnegative=True), sp.Symbol("l", nonnegative=True)
+samples, entries, least = (
+    sp.Symbol("N", positive=True),
+    sp.Symbol("r", nonnegative=True),
+    sp.Symbol("l", nonnegative=True),
+)
 _V, _W = sp.Matrix(2, 2, sp.symbols("V_1:5", real=True)), sp.Matrix(2, 2, sp.symbols("W_1:5", real=True))
 _S, _T = _V * _V.T, _W * _W.T
 _SCHUR = sum(_u[a] * _u[b] * _S[a, b] * _T[a, b] for a in range(2) for b in range(2))
@@ -246,10 +257,14 @@ def _mehler(seed: int) -> Mapping[sp.Symbol, float]:
     matrix = correlations(rng, n)
     gram = sum(a[k] ** 2 * matrix**k for k in range(12))
     least_each = {ell: np.linalg.eigvalsh(matrix**k)[0] for k, ell in enumerate(POWERS)}
-    return {**dict(zip(fe.HERMITE, a[: fe.TERMS], strict=True)), **least_each, fe.limit_unit: np.linalg.eigvalsh(gram)[0] + 1e-12}
+    return {
+        **dict(zip(fe.HERMITE, a[: fe.TERMS], strict=True)),
+        **least_each,
+        fe.limit_unit: np.linalg.eigvalsh(gram)[0] + 1e-12,
+    }
 
 
-def _least_power(k: int):  # noqa: ANN202 - a measure
+def _least_power(k: int) -> measure.Measure:
     def read(run: Run) -> Measured:
         features = frozen.below(run)
         unit = features / np.linalg.norm(features, axis=1, keepdims=True)

@@ -112,7 +112,9 @@ def _shifted(seed: int) -> Mapping[sp.Symbol, float]:
     rng = np.random.default_rng(seed)
     m, d = rng.integers(1, 5, 2)
     x = rng.standard_normal(d)
-    steps = rng.standard_normal((5, m, d)) if seed % 2 else rng.exponential(1, (5, 1, 1)) * rng.standard_normal((m, 1)) * x
+    steps = (
+        rng.standard_normal((5, m, d)) if seed % 2 else rng.exponential(1, (5, 1, 1)) * rng.standard_normal((m, 1)) * x
+    )
     moved = np.sqrt(np.mean((steps.sum(axis=0) @ x) ** 2) / d)
     return {shift: moved, t.G_max: x @ x / d, st.length: np.sqrt(np.sum(steps**2, axis=(1, 2)) / m).sum()}
 
@@ -152,12 +154,27 @@ LEAST = t.PER_HELD * t.lam * below**2 / base**2 * sp.exp(-2 * _EXPONENT)
 def _run_down(seed: int) -> Mapping[sp.Symbol, float]:
     """Return a path along which the loss falls at rates of at least r(D): the rate of each piece is that of its start."""
     rng = np.random.default_rng(seed)
-    n, lam, big, low, start = rng.integers(1, 5), rng.exponential(1), rng.exponential(1), rng.exponential(1), rng.exponential(1)
+    n, lam, big, low, start = (
+        rng.integers(1, 5),
+        rng.exponential(1),
+        rng.exponential(1),
+        rng.exponential(1),
+        rng.exponential(1),
+    )
     grid = np.linspace(0, 10 ** rng.uniform(-2, 1), 400)
     rates = 2 * lam * low**2 / (n * (start + np.sqrt(big) * grid[:-1]) ** 2)
     rates = rates * (1 + rng.exponential(1, 399) * (rng.random(399) < rng.choice([0, 0.2])))
     root = rng.exponential(0.1) * (seed % 2) + np.sum(np.sqrt(rates) * np.diff(grid)) / 2
-    return {t.n: n, t.lam: lam, t.G_max: big, below: low, base: start, fl.beta: 1.0, st.length: grid[-1], t.zeta_0: root * np.sqrt(2 * n)}
+    return {
+        t.n: n,
+        t.lam: lam,
+        t.G_max: big,
+        below: low,
+        base: start,
+        fl.beta: 1.0,
+        st.length: grid[-1],
+        t.zeta_0: root * np.sqrt(2 * n),
+    }
 
 
 _ONE = {"beta": Bound(sp.S.One, fl.beta)}
@@ -201,7 +218,14 @@ def _below(seed: int) -> dict[sp.Symbol, float]:
         zeta = rise(h) @ c / m - labels
         sizes.append(np.linalg.norm(zeta))
         h = h - step / n * gram @ (slope(h) * zeta[:, None]) * c
-    return {fl.y_least: np.abs(labels).min(), t.zeta_0: sizes[0], later: max(sizes), fl.H_0: rms, fl.alpha: alpha, fl.beta: 1.0}
+    return {
+        fl.y_least: np.abs(labels).min(),
+        t.zeta_0: sizes[0],
+        later: max(sizes),
+        fl.H_0: rms,
+        fl.alpha: alpha,
+        fl.beta: 1.0,
+    }
 
 
 _ROOM = fl.y_least - t.zeta_0

@@ -13,7 +13,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run, Trajectory
 from theorycheck.measure import NoTrajectory
 from theorycheck.proof import GIVEN, Proof, of_claim
-from theorycheck.proof_steps import apply, combine, define, identity, monotone, sampled
+from theorycheck.proof_steps import Step, apply, combine, define, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity
@@ -74,9 +74,11 @@ def _moved(seed: int) -> Mapping[sp.Symbol, float]:
 _OVER = t.slope * mv.C_2 * sp.sqrt(s.Lam)
 
 
-def _divided(label: str, says: str, low: sp.Expr, high: sp.Expr, of: str):  # noqa: ANN202 - a step
+def _divided(label: str, says: str, low: sp.Expr, high: sp.Expr, of: str) -> Step:
     """Return the step that both sides of ``of`` are divided by ``L_s C_2 sqrt(Lambda_max)``."""
-    return combine(label, says, Bound(low / _OVER, high / _OVER), {of: 1 / scale, "scale": -(high - low) / (scale * _OVER)})
+    return combine(
+        label, says, Bound(low / _OVER, high / _OVER), {of: 1 / scale, "scale": -(high - low) / (scale * _OVER)}
+    )
 
 
 LOWER = of_claim(

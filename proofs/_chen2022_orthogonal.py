@@ -53,7 +53,10 @@ def _pushed(seed: int) -> Mapping[sp.Symbol, float]:
     """Follow one sample with ReLU or softplus; labels near, or so far that all neurons of the wrong sign are lost."""
     rng = np.random.default_rng(seed)
     m, b = int(rng.integers(2, 12)), 0.0 if seed % 2 else rng.normal()
-    c, h = rng.choice([-1, 1], m) * rng.choice([1, rng.uniform(0.5, 1)], m), b + rng.standard_normal(m) * 10 ** rng.uniform(-2, 0.5)
+    c, h = (
+        rng.choice([-1, 1], m) * rng.choice([1, rng.uniform(0.5, 1)], m),
+        b + rng.standard_normal(m) * 10 ** rng.uniform(-2, 0.5),
+    )
     if seed % 2:
         value, slope, steep = (lambda u: np.maximum(u, 0)), (lambda u: (u > 0) * 1.0), 1.0
     else:
@@ -88,7 +91,13 @@ def _ends(seed: int) -> Mapping[sp.Symbol, float]:
     """Return a half line's end on either side of 0, and variances between two others."""
     rng = np.random.default_rng(seed)
     low, high = sorted(rng.exponential(1, 2))
-    return {d.b: rng.normal(), d.nu: rng.exponential(1), s.G_min: low, t.G_max: high, entry: rng.choice([low, high, rng.uniform(low, high)])}
+    return {
+        d.b: rng.normal(),
+        d.nu: rng.exponential(1),
+        s.G_min: low,
+        t.G_max: high,
+        entry: rng.choice([low, high, rng.uniform(low, high)]),
+    }
 
 
 CHANCES = (
@@ -124,7 +133,10 @@ def _right(run: Run) -> Measured:
     return Measured.between(low, high)
 
 
-QUANTITIES = (Quantity(right, "least share of neurons beyond b with c_i of one sign, over samples and both signs", _right), st.Q)
+QUANTITIES = (
+    Quantity(right, "least share of neurons beyond b with c_i of one sign, over samples and both signs", _right),
+    st.Q,
+)
 
 # --- the two claims ----------------------------------------------------------------------------------------
 

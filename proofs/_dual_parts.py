@@ -92,9 +92,16 @@ def changes(
     ``parts`` are the integrals in the derivative: labels with weights and what is known of them.
     """
     left, right = derivation.definition, derivation.closed_form
-    first = identity("start", "u and v are independent at rho = 0: two integrals in one variable each", left.xreplace({RHO: sp.S.Zero}), start)
-    says = ("Price: its derivative by rho is the integrand of the slopes, up to a divergence", "the same for the closed form", "the same derivative at -1 < rho < 1, the same value at 0")
-    return first, *_alike(derivation, change, parts, says, sp.diff(left.function, RHO), sp.diff(right, RHO))
+    says = "u and v are independent at rho = 0: a product of two integrals"
+    # a statement x = 0 would hold for any multiple of x: 1 + x = 1 does not
+    more, besides = (1, ", to which 1 is added") if start == 0 else (0, "")
+    first = identity("start", says + besides, more + left.xreplace({RHO: sp.S.Zero}), more + start)
+    told = (
+        "Price: its derivative by rho is the integrand of the slopes, up to a divergence",
+        "the same for the closed form",
+        "the same derivative at -1 < rho < 1, the same value at 0",
+    )
+    return first, *_alike(derivation, change, parts, told, sp.diff(left.function, RHO), sp.diff(right, RHO))
 
 
 def reduced(derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp.Expr, Bound]]) -> tuple[Step, ...]:
@@ -133,7 +140,7 @@ def fixed(fields: Fields, times: sp.Expr) -> Change:
 
 measured = sp.Symbol("D", real=True)
 #: relative to 1 + |dual|
-TOLERANCE = sp.Rational(1, 10**9)
+TOLERANCE = sp.Rational(1, 10**12)
 _ANGLES, _ARCS = np.polynomial.legendre.leggauss(48)
 _RADII, _RINGS = np.polynomial.legendre.leggauss(96)
 REACH = 15.0

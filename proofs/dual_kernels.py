@@ -9,8 +9,28 @@ SymPy integrates. Run it: ``python proofs/dual_kernels.py``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import sympy as sp
-from _dual_parts import DENSITY, Fields, PATH, SCALE, U, V, added, attacked, by_parts, changes, fixed, kappa, moved, price, reduced, u, v
+from _dual_parts import (
+    DENSITY,
+    Fields,
+    PATH,
+    SCALE,
+    U,
+    V,
+    added,
+    attacked,
+    by_parts,
+    changes,
+    fixed,
+    kappa,
+    moved,
+    price,
+    reduced,
+    u,
+    v,
+)
 
 from theorycheck.proof import Proof, of_derivation
 from theorycheck.proof_steps import apply, identity
@@ -48,7 +68,9 @@ def pair(left: sp.Expr, right: sp.Expr) -> sp.Expr:
 def directly(expr: sp.Expr, name: str) -> Proof:
     """Return the proof for a polynomial."""
     found = derived(expr, name)
-    step = identity("moments", "Gaussian moments, one variable after the other", found.definition, found.closed_form, "quadrature")
+    step = identity(
+        "moments", "Gaussian moments, one variable after the other", found.definition, found.closed_form, "quadrature"
+    )
     return of_derivation(found, attacked(found), step)
 
 
@@ -140,7 +162,12 @@ def cosine(sign: int) -> Proof:
     function = pair(cosines, cosines) + sign * pair(sine, sine)
     by_v = sign * pair(sine, cosines) - pair(cosines, sine)
     name, even = ("difference", "sum")[sign < 0], sp.exp(-(QU + QV) / 2)
-    found = Derivation(f"cosine of the {name}", (QU, QV, RHO), even * sp.exp(sign * SCALE * RHO), WHOLE.func(function * DENSITY, *WHOLE.limits))
+    found = Derivation(
+        f"cosine of the {name}",
+        (QU, QV, RHO),
+        even * sp.exp(sign * SCALE * RHO),
+        WHOLE.func(function * DENSITY, *WHOLE.limits),
+    )
     return of_derivation(found, *changes(found, moved(price(by_v), sign * SCALE), {}, even))
 
 
@@ -148,20 +175,46 @@ WAVES = {1: cosine(1), -1: cosine(-1)}
 
 
 def wave(name: str, expr: sp.Expr, slope: sp.Expr, sign: int) -> Proof:
-    """Return the proof for a sine or cosine: of its slope's dual both waves are a half, the second with a sign."""
+    """Return the proof for a sine or cosine: the dual of its slope is half of both waves, the second with a sign."""
     found = derived(expr, name)
-    takes = {one: apply(f"wave {one}", f"E cos(u - ({one}) v)", known.lemma, {}, {}) for one, known in WAVES.items()}
-    parts = {step.label: (SCALE / 2 * (sign if one < 0 else 1), step.bound) for one, step in takes.items()}
-    return of_derivation(found, *takes.values(), *changes(found, moved(price(pair(expr, slope))), parts, at_zero(expr)))
+    takes = [apply(known.name, "of cosines", known.lemma, {}, {}) for known in WAVES.values()]
+    parts = {step.label: (SCALE / 2 * times, step.bound) for step, times in zip(takes, (1, sign), strict=True)}
+    return of_derivation(found, *takes, *changes(found, moved(price(pair(expr, slope))), parts, at_zero(expr)))
+
+
+# --- means -------------------------------------------------------------------------------------------------
+
+_g = sp.Symbol("g", real=True)
+
+
+def means() -> Iterator[Proof]:
+    """Yield the proofs of the means in one variable, except those of odd functions, which are 0."""
+    for name, s in ACTIVATIONS.items():
+        for expr, label in ((s.slope, f"{name} slope mean"), (s.expr, f"{name} mean")):
+            closed = mean(expr)
+            if closed is None or closed == 0:
+                continue
+            integral = sp.Integral(
+                expr.xreplace({Z: sp.sqrt(Q) * _g}) * sp.exp(-(_g**2) / 2) / sp.sqrt(2 * sp.pi), (_g, -sp.oo, sp.oo)
+            )
+            step = identity("mean", "one integral in one variable", integral, closed)
+            yield of_derivation(Derivation(label, (Q,), closed, integral), step)
+
+
+def both(name: str, make: Callable[[sp.Expr, str], Proof]) -> tuple[Proof, Proof]:
+    """Return the proofs for the slope of an activation and for itself."""
+    s = ACTIVATIONS[name]
+    return make(s.slope, f"{name} slope"), make(s.expr, name)
 
 
 PROOFS: tuple[Proof, ...] = (
-    *(directly(getattr(ACTIVATIONS[name], part), label) for name in ("identity", "square") for part, label in (("slope", f"{name} slope"), ("expr", name))),
-    ORIGIN, *with_kink("relu"), *with_kink("leaky_relu"), *with_kink("abs"), ERF_SLOPE, ERF, GELU_CURVATURE, GELU_SLOPE, GELU,
-    *(exponential(getattr(ACTIVATIONS["exponential"], part), label) for part, label in (("slope", "exponential slope"), ("expr", "exponential"))),
+    *both("identity", directly), *both("square", directly),
+    ORIGIN, *with_kink("relu"), *with_kink("leaky_relu"), *with_kink("abs"),
+    ERF_SLOPE, ERF, GELU_CURVATURE, GELU_SLOPE, GELU, *both("exponential", exponential),
     *WAVES.values(),
     wave("sine slope", ACTIVATIONS["sine"].slope, ACTIVATIONS["sine"].slope.diff(Z), -1),
     wave("sine", ACTIVATIONS["sine"].expr, ACTIVATIONS["sine"].slope, 1),
+    *means(),
 )  # fmt: skip
 
 if __name__ == "__main__":

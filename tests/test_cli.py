@@ -40,7 +40,14 @@ def use(monkeypatch):
 def test_list(capsys):
     status, out, err = run(capsys, "list")
     assert (status, err) == (0, "")
-    for words in ("toy.a", "derived", "near (beyond reach)", "they learn features", "no card yet"):
+    for words in (
+        "toy.a",
+        "derived",
+        "near (beyond reach)",
+        "they learn features",
+        "no card yet",
+        "rate (no proof yet)",
+    ):
         assert words in out
 
 

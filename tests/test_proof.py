@@ -9,7 +9,19 @@ import pytest
 import sympy as sp
 
 from theorycheck.proof import GIVEN, Event, of_card, of_claim
-from theorycheck.proof_steps import Kind, Lemma, Trust, apply, cited, combine, define, enclosed, identity, monotone, sampled
+from theorycheck.proof_steps import (
+    Kind,
+    Lemma,
+    Trust,
+    apply,
+    cited,
+    combine,
+    define,
+    enclosed,
+    identity,
+    monotone,
+    sampled,
+)
 from theorycheck.proof_verify import REST, check_steps
 from theorycheck.statement import Bound
 from theorycheck.theorems import card
@@ -71,6 +83,11 @@ def test_an_enclosed_step_needs_every_point_of_its_box():
     assert one(enclosed("e", "", Bound(x, y + 5), {x: (0.0, 1.0)})).trust is Trust.BROKEN
 
 
+def test_an_enclosed_step_between_numbers_needs_no_box():
+    assert one(enclosed("e", "", Bound(3, sp.pi), {})).trust is Trust.ENCLOSED
+    assert "slack -0.14" in one(enclosed("e", "", Bound(sp.pi, 3), {})).note
+
+
 def test_a_combination_is_its_weights():
     """a <= b and b <= c give a <= c; a <= b and x <= y give a x <= b y where all are nonnegative."""
     facts = {"first": Bound(a, b), "second": Bound(b, c)}
@@ -93,7 +110,10 @@ def test_a_slack_is_a_nonnegative_weight():
     product = combine("c", "", Bound(a * (1 - x), b * (1 - x)), {"less": 1 - x, "share": 0})
     assert one(product, **facts).trust is Trust.SYMBOLIC
     assert one(replace(product, weights={"less": 1 - x}), **facts).trust is Trust.BROKEN
-    assert one(replace(product, bound=Bound(b * (1 - x), a * (1 - x)), weights={"less": x - 1, "share": 0}), **facts).trust is Trust.BROKEN
+    assert (
+        one(replace(product, bound=Bound(b * (1 - x), a * (1 - x)), weights={"less": x - 1, "share": 0}), **facts).trust
+        is Trust.BROKEN
+    )
 
 
 def test_a_strict_conclusion_needs_a_strict_fact():
@@ -200,7 +220,9 @@ def test_premises_that_place_a_symbol():
     assert one(replace(falls, weights={"less": sp.exp(-p) - 1}), less=share["less"]).trust is Trust.BROKEN
     most = {"width": Bound(sp.Max(a, b), c)}
     assert one(combine("c", "", Bound(a, c), {"width": 1, REST: sp.Max(a, b) - a}), **most).trust is Trust.SYMBOLIC
-    assert one(combine("c", "", Bound(2 * a, c), {"width": 1, REST: sp.Max(a, b) - 2 * a}), **most).trust is Trust.BROKEN
+    assert (
+        one(combine("c", "", Bound(2 * a, c), {"width": 1, REST: sp.Max(a, b) - 2 * a}), **most).trust is Trust.BROKEN
+    )
 
 
 # --- what a proof refuses ----------------------------------------------------------------------------
@@ -280,7 +302,10 @@ def test_a_card_s_sure_claim_can_be_applied_and_a_random_one_cannot():
 RANDOM = card("chen2022.lemma")
 SHARE = next(claim for claim in RANDOM.claims if claim.label == "share")
 one_chance, two_chance = sp.symbols("P_1 P_2", nonnegative=True)
-EVENTS = (Event("half", Bound(SHARE.bound.lhs, middle), one_chance), Event("rest", Bound(middle, SHARE.bound.rhs), two_chance))
+EVENTS = (
+    Event("half", Bound(SHARE.bound.lhs, middle), one_chance),
+    Event("rest", Bound(middle, SHARE.bound.rhs), two_chance),
+)
 ON_EVENTS = combine("end", "", SHARE.bound, {"event: half": 1, "event: rest": 1})
 
 

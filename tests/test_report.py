@@ -136,8 +136,8 @@ def test_formula_sets_words_upright_and_letters_not():
 
 
 def test_list_as_markdown_is_a_table():
-    text = card_table_markdown((CARD, toy.card("toy.b")), PAPERS)
-    assert "| toy.a | Global convergence, a toy | derived | rate, near (beyond reach) | global |" in text
+    text = card_table_markdown((CARD, toy.card("toy.b")), PAPERS, {"toy.a": {"near": "not written down"}})
+    assert "| toy.a | Global convergence, a toy | derived | rate, near (beyond reach) | 1 of 2 | global |" in text
     assert "| toy | features | they learn features | no card yet |" in text
     for table in text.split("\n\n"):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.strip().splitlines()}) == 1

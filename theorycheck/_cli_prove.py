@@ -9,6 +9,7 @@ from theorycheck._cli_flags import UsageError, nearest, one_line
 
 if TYPE_CHECKING:
     from theorycheck.proof import Proof
+    from theorycheck.proof_steps import Checked
 
 
 def proofs(paper: str | None = None) -> tuple[Proof, ...]:
@@ -28,48 +29,64 @@ def proofs(paper: str | None = None) -> tuple[Proof, ...]:
 
 
 def prove(label: str | None, form: str, graph: str | None, json: str | None) -> int:
-    """Check the proofs of a card, of a paper, or all; status 1 if a step is broken."""
+    """Check the proofs of a card, of a paper, or all, and what they apply; status 1 if a step is broken."""
     from theorycheck._cli_output import json_writer, say_text
-    from theorycheck._cli_recheck import bar
     from theorycheck.proof_steps import Trust
     from theorycheck.report_graph import draw, mermaid
     from theorycheck.report_ledger import check_picture
-    from theorycheck.report_proof import counts, latex, proof_document, proof_lines
+    from theorycheck.report_proof import behind_line, counts, latex, proof_document, proof_lines
 
-    chosen = _chosen(label)
     write = json_writer(json)
     try:
         if graph:
             check_picture(Path(graph))
-        found = []
-        with bar() as progress:
-            for number, proof in enumerate(chosen):
-                progress(number / len(chosen), proof.name)
-                found.append((proof, proof.check()))
-                if json != "-" and form == "text":
-                    say_text("\n".join(proof_lines(*found[-1])) + "\n\n")
+        found, others = _checked(*_chosen(label))
         if graph:
             draw(found, Path(graph))
     except (ValueError, OSError) as problem:
         raise UsageError(one_line(problem)) from None
     every = [one for _, checked in found for one in checked]
-    if json != "-":
-        say_text({"text": lambda: f"{len(chosen)} proofs, {counts(every)}", "latex": lambda: latex(found), "mermaid": lambda: mermaid(found)}[form]())
-    write({"proofs": [proof_document(proof, checked) for proof, checked in found]})
-    return 1 if any(one.trust is Trust.BROKEN for one in every) else 0
+    if json != "-" and form == "text":
+        say_text("".join("\n".join(proof_lines(*one)) + "\n\n" for one in found))
+        say_text(f"{len(found)} proofs, {counts(every)}")
+        if others:
+            say_text(behind_line(others))
+    elif json != "-":
+        say_text(latex(found) if form == "latex" else mermaid(found))
+    write({"proofs": [proof_document(*one) for one in found], "stands_on": [proof_document(*one) for one in others]})
+    return 1 if any(one.trust is Trust.BROKEN for _, checked in (*found, *others) for one in checked) else 0
 
 
-def _chosen(label: str | None) -> tuple[Proof, ...]:
-    """Return the proofs of a card (``chen2022.a``) or a paper (``chen2022``); all without a label."""
+Found = list[tuple["Proof", list["Checked"]]]
+
+
+def _checked(chosen: tuple[Proof, ...], others: tuple[Proof, ...]) -> tuple[Found, Found]:
+    """Check proofs with a progress bar."""
+    from theorycheck._cli_recheck import bar
+
+    found = []
+    with bar() as progress:
+        for number, proof in enumerate((*chosen, *others)):
+            progress(number / (len(chosen) + len(others)), proof.name)
+            found.append((proof, proof.check()))
+    return found[: len(chosen)], found[len(chosen) :]
+
+
+def _chosen(label: str | None) -> tuple[tuple[Proof, ...], tuple[Proof, ...]]:
+    """Return the proofs of a card (``chen2022.a``), a claim or a paper with the lemmas of their own, and what else they
+    stand on; all proofs without a label."""
+    from theorycheck.proof_files import behind
+
+    every = proofs()
     if label is None:
-        return proofs()
-    near = proofs(label.split(" ")[0].partition(".")[0])
-    found = tuple(one for one in near if label in (_card(one), _card(one).partition(".")[0], one.name))
+        return every, ()
+    found = tuple(one for one in every if label in (_card(one), _card(one).partition(".")[0], one.name))
     if not found:
-        raise UsageError(
-            f"there is no proof of {label!r} yet: {nearest(label, sorted({_card(one) for one in proofs()}))}"
-        )
-    return found
+        raise UsageError(f"there is no proof of {label!r} yet: {nearest(label, sorted({_card(one) for one in every}))}")
+    rest = behind(found, every)
+    # a lemma of the paper that no card states is part of the proof
+    own = tuple(one for one in rest if _card(one) == _card(found[0]).partition(".")[0])
+    return (*own, *found), tuple(one for one in rest if one not in own)
 
 
 def _card(proof: Proof) -> str:

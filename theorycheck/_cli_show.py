@@ -5,19 +5,24 @@ from __future__ import annotations
 
 def listing(markdown: bool, json: str | None) -> int:
     """Print every card, conjecture and experiment, or the table that README carries."""
-    from theorycheck import theorems
+    from theorycheck import proof_files, theorems
     from theorycheck._cli_experiment import listing as experiments
+    from theorycheck._cli_flags import UsageError
     from theorycheck._cli_output import json_writer, say, say_text
     from theorycheck.report_json import list_document
     from theorycheck.report_list import card_table, card_table_markdown
 
     write = json_writer(json)
     cards, papers = theorems.cards(), theorems.papers()
-    write(list_document(cards, papers, theorems.conjectures()))
+    try:
+        missing = proof_files.unproved(cards)
+    except proof_files.NoProofs as problem:
+        raise UsageError(str(problem)) from None
+    write(list_document(cards, papers, theorems.conjectures(), missing))
     if markdown and json != "-":
-        say_text(card_table_markdown(cards, papers))
+        say_text(card_table_markdown(cards, papers, missing))
     elif json != "-":
-        say(card_table(cards, papers, theorems.conjectures()))
+        say(card_table(cards, papers, theorems.conjectures(), missing))
         heading = "Experiments, observed and not proved (theorycheck experiment NAME):"
         say(["", heading, *(f"  {line}" for line in experiments())])
     return 0

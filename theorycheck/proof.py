@@ -174,6 +174,11 @@ class Proof:
         steps = {step.label: step for step in self.steps}
         return tuple(link for label in self.chain for link in links(steps[label]))
 
+    @property
+    def applied(self) -> tuple[str, ...]:
+        """The names of the proofs whose statements it applies."""
+        return tuple(dict.fromkeys(step.lemma.name for step in self.steps if step.lemma))
+
     def check(self) -> list[Checked]:
         """Check the steps one by one."""
         return check_steps(self.steps, self.premises)
@@ -211,7 +216,9 @@ def of_card(theorem: Theorem, label: str) -> Lemma:
     """
     claim = _claim(theorem, label)
     if claim.probability != 1:
-        raise ValueError(f"{theorem.label} {label} holds with a probability: it cannot be applied like a sure statement")
+        raise ValueError(
+            f"{theorem.label} {label} holds with a probability: it cannot be applied like a sure statement"
+        )
     bounds = {part.label: part.bound for part in theorem.assumptions}
     return Lemma(f"{theorem.label} {label}", {name: bounds[name] for name in claim.given}, claim.bound)
 

@@ -1,16 +1,19 @@
 """The proofs that stand in files of their own, in ``proofs/``: finding and loading them.
 
-Each file has a tuple ``PROOFS`` and runs on its own; files whose name begins with ``_`` are parts of others.
+Each file has a tuple ``PROOFS`` and runs on its own; files whose name begins with ``_`` are parts of others. A claim that
+has no proof may have a reason there, in ``REASONS``.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from theorycheck.proof import Proof
+from theorycheck.statement import Theorem
 
 #: beside the package in a checkout, and what a wheel calls that folder
 FOLDERS = ("proofs", "theorycheck_proofs")
@@ -66,3 +69,53 @@ def proofs(paper: str | None = None) -> tuple[Proof, ...]:
     """
     own = [path for path in files() if path.stem == paper]
     return tuple(proof for path in own or files() for proof in load(path))
+
+
+def unproved(theorems: Iterable[Theorem]) -> dict[str, dict[str, str]]:
+    """Return, by card, the claims that have no proof, and why: a file's own ``REASONS``, or that there is none yet.
+
+    Raises
+    ------
+    NoProofs
+        If there is no folder of proofs.
+    """
+    cards = list(theorems)
+    papers = {card.label.partition(".")[0] for card in cards}
+    own = [path for path in files() if path.stem in papers]
+    names = {proof.name for path in own for proof in load(path)}
+    told = {name: reason for path in own for name, reason in reasons(path).items()}
+    return {
+        card.label: {
+            claim.label: told.get(f"{card.label} {claim.label}", "no proof yet")
+            for claim in card.claims
+            if f"{card.label} {claim.label}" not in names
+        }
+        for card in cards
+    }
+
+
+def reasons(path: Path) -> dict[str, str]:
+    """Return why claims have no proof, by ``card claim``, as a file of proofs says."""
+    load(path)
+    return dict(getattr(sys.modules[f"theorycheck_proof_files.{path.stem}"], "REASONS", {}))
+
+
+def behind(chosen: Iterable[Proof], every: Iterable[Proof]) -> tuple[Proof, ...]:
+    """Return the proofs of what some proofs apply, and of what those apply, without the chosen ones.
+
+    Raises
+    ------
+    KeyError
+        If what is applied has no proof.
+    """
+    known = {proof.name: proof for proof in every}
+    found: dict[str, Proof] = {}
+    first = list(chosen)
+    left = [name for proof in first for name in proof.applied]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found[name] = known[name]
+            left += known[name].applied
+    own = {proof.name for proof in first}
+    return tuple(proof for name, proof in known.items() if name in found and name not in own)

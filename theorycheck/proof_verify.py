@@ -17,9 +17,9 @@ REST = "nonnegative"
 _TRUST = {Kind.ENCLOSED: Trust.ENCLOSED, Kind.SAMPLED: Trust.SAMPLED, Kind.CITED: Trust.CITED}
 
 
-def check_steps(steps: Iterable[Step], facts: Mapping[str, Bound]) -> list[Checked]:
-    """Check steps in order; ``facts`` are the premises that they may use, by name."""
-    shown, equal, found = {REST: Bound(sp.S.Zero, sp.S.One, strict=True), **facts}, set[str](), []
+def check_steps(steps: Iterable[Step], facts: Mapping[str, Bound], equations: Iterable[str] = ()) -> list[Checked]:
+    """Check steps in order; ``facts`` are what they may use, by name, of which ``equations`` hold both ways."""
+    shown, equal, found = {REST: Bound(sp.S.Zero, sp.S.One, strict=True), **facts}, set(equations), []
     for step in steps:
         note = _wrong(step, shown, equal)
         trust = Trust.BROKEN if note else _TRUST.get(step.kind, Trust.SYMBOLIC)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theorycheck.proof import Proof
-from theorycheck.proof_steps import Checked, Trust
+from theorycheck.proof_steps import Checked
+from theorycheck.report_proof import weakest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +24,6 @@ _LOOK: Mapping[str, tuple[str, str, float]] = {
     "symbolic": ("#cfe3f7", "solid", 1.0), "enclosed": ("#d8efd8", "solid", 2.2), "sampled": ("#fde8c8", "dashed", 1.2),
     "cited": ("#efe0f5", "dotted", 1.6), "broken": ("#f4b6b6", "solid", 3.0), "premise": ("#ffffff", "solid", 0.6),
 }  # fmt: skip
-#: from the weakest: a proof is as trusted as its weakest step
-_WEAKEST = (Trust.BROKEN, Trust.SAMPLED, Trust.CITED, Trust.ENCLOSED, Trust.SYMBOLIC)
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,9 @@ def _steps(proof: Proof, checked: Sequence[Checked]) -> Graph:
 def _proofs(found: Found) -> Graph:
     nodes, edges = {}, []
     for proof, checked in found:
-        weakest = next((trust for trust in _WEAKEST if any(one.trust is trust for one in checked)), Trust.SYMBOLIC)
-        nodes[proof.name] = (weakest.value, proof.name)
+        nodes[proof.name] = (weakest(checked).value, proof.name)
     for proof, _ in found:
-        applied = {step.lemma.name for step in proof.steps if step.lemma}
-        for name in sorted(applied):
+        for name in proof.applied:
             nodes.setdefault(name, ("premise", name))
             edges.append((name, proof.name))
     return Graph("proofs, as trusted as their weakest step", nodes, tuple(edges))
@@ -152,7 +149,13 @@ def _one(axes: Axes, graph: Graph, levels: Sequence[Sequence[str]]) -> None:
     for name, (look, text) in graph.nodes.items():
         fill, style, thick = _LOOK[look]
         lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 24)]
-        box = {"boxstyle": "round,pad=0.3", "facecolor": fill, "edgecolor": "#333333", "linestyle": style, "linewidth": thick}
+        box = {
+            "boxstyle": "round,pad=0.3",
+            "facecolor": fill,
+            "edgecolor": "#333333",
+            "linestyle": style,
+            "linewidth": thick,
+        }
         axes.text(*where[name], "\n".join(lines), ha="center", va="center", fontsize=7.5, bbox=box, parse_math=False)
     axes.set(xlim=(0, widest), ylim=(-len(levels) + 0.4, 0.6))
     axes.set_title(graph.title, fontsize=11, loc="left")

@@ -51,6 +51,7 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from theorycheck import __version__
@@ -97,14 +98,18 @@ def surroundings() -> dict[str, Any]:
 
 
 def list_document(
-    theorems: Sequence[Theorem], papers: Sequence[Paper], conjectures: Sequence[Theorem] = ()
+    theorems: Sequence[Theorem],
+    papers: Sequence[Paper],
+    conjectures: Sequence[Theorem] = (),
+    unproved: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return the document of ``theorycheck list``."""
+    """Return the document of ``theorycheck list``; ``unproved`` says which claims of a card have no proof, and why."""
     return {
         **surroundings(),
         "cards": [card_record(theorem, papers) for theorem in theorems],
         "conjectures": [card_record(theorem, papers) for theorem in conjectures],
         "papers": [_paper_record(paper) for paper in papers],
+        "without_proof": {label: dict(missing) for label, missing in unproved.items() if missing},
     }
 
 

@@ -41,6 +41,20 @@ def counts(checked: Sequence[Checked]) -> str:
     return f"{len(checked)} steps: {told}; {share:.0%} symbolic or enclosed"
 
 
+#: from the weakest: a proof is as trusted as its weakest step
+_WEAKEST = (Trust.BROKEN, Trust.SAMPLED, Trust.CITED, Trust.ENCLOSED, Trust.SYMBOLIC)
+
+
+def weakest(checked: Sequence[Checked]) -> Trust:
+    """Return the trust of a proof's weakest step."""
+    return next(trust for trust in _WEAKEST if any(one.trust is trust for one in checked))
+
+
+def behind_line(found: Sequence[tuple[Proof, Sequence[Checked]]]) -> str:
+    """Say what else some proofs stand on, each as trusted as its weakest step; what it applies is listed as well."""
+    return "stands on " + ", ".join(f"{proof.name} ({weakest(checked).value})" for proof, checked in found)
+
+
 def proof_document(proof: Proof, checked: Sequence[Checked]) -> dict[str, Any]:
     """Return a proof and what its check found as plain data for JSON."""
     steps = [

@@ -195,20 +195,31 @@ def best(data: Data, means: Means, smooth: bool, shares: bool) -> float:
         split = tuple(float(part) for part in weights / weights.sum())
         return math.log(width(data, means, split, min(kept, 1 - 1e-9), smooth))  # type: ignore[arg-type]
 
-    found = optimize.minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-4, "maxiter": 400})
+    found = optimize.minimize(
+        objective, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-4, "maxiter": 400}
+    )
     return math.exp(min(float(found.fun), objective(start)))
 
 
 def _ladder_relu(instance: Instance) -> tuple[Rung, ...]:
     data = data_of(instance)
-    values = {part.symbol: part.measure(Run(instance)).value for part in r1.R1.quantities if part.symbol in r1.WIDTH.free_symbols}
+    values = {
+        part.symbol: part.measure(Run(instance)).value
+        for part in r1.R1.quantities
+        if part.symbol in r1.WIDTH.free_symbols
+    }
     plain = Means(markov_residual, markov_flips, half_uniform)
     tails = replace(plain, residual=gaussian_residual)
     chernoff = replace(tails, flips=chernoff_flips)
     rows = replace(tails, flips=row_flips)
     free = replace(rows, uniform=best_uniform)
     ball = replace(data, spectral=float(len(data.gram)))
-    ball = replace(ball, gram=np.eye(len(data.gram)), labels=math.sqrt(len(data.gram)) * float(np.abs(instance.labels).max()), variance=len(data.gram) / (2 * data.d))
+    ball = replace(
+        ball,
+        gram=np.eye(len(data.gram)),
+        labels=math.sqrt(len(data.gram)) * float(np.abs(instance.labels).max()),
+        variance=len(data.gram) / (2 * data.d),
+    )
     quarter = (0.25, 0.25, 0.25)
     return (
         Rung("stated", "the theorem's width", float(r1.WIDTH.subs(values))),
