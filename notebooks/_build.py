@@ -79,7 +79,11 @@ def execute(source: Path, folder: Path, extra: Mapping[str, str] | None = None, 
             language="python",
         )
         client = NotebookClient(
-            read(source), km=manager, timeout=timeout, record_timing=False, resources={"metadata": {"path": str(folder)}}
+            read(source),
+            km=manager,
+            timeout=timeout,
+            record_timing=False,
+            resources={"metadata": {"path": str(folder)}},
         )
         asyncio.run(client.async_execute(cleanup_kc=True))
         asyncio.run(asyncio.sleep(0))

@@ -69,16 +69,27 @@ def _unit(theorem: Theorem) -> tuple[tuple[Step, ...], str]:
     """Return who says that slopes are at most 1: a premise, or what ReLU is."""
     if any(part.label == "slope at most 1" for part in theorem.assumptions):
         return (), f"{GIVEN}slope at most 1"
-    return (combine("slopes of ReLU", "gates are 0 or 1, or between at the kink", Bound(sp.S.One, sp.S.One), {REST: 0}),), "slopes of ReLU"
+    return (
+        combine("slopes of ReLU", "gates are 0 or 1, or between at the kink", Bound(sp.S.One, sp.S.One), {REST: 0}),
+    ), "slopes of ReLU"
 
 
 def _movement(smooth: bool) -> tuple[Step, ...]:
     """Steps to b_w <= (1 - theta)^2 kappa_hat."""
     if smooth:
-        first = apply("slopes change little", "with rho_j in place of the movement", of.L5_SMOOTH.lemma, {of.b: b_w, of.reach: t.REACH}, {}, *_NAMES)
+        first = apply(
+            "slopes change little",
+            "with rho_j in place of the movement",
+            of.L5_SMOOTH.lemma,
+            {of.b: b_w, of.reach: t.REACH},
+            {},
+            *_NAMES,
+        )
     else:
         first = apply("flips", "only gates that can flip change", of.L5_RELU.lemma, {of.b: b_w}, {})
-    return first, combine("little movement", "by the test", Bound(b_w, t.TEST_RIGHT), {first.label: 1, f"{GIVEN}test": 1})
+    return first, combine(
+        "little movement", "by the test", Bound(b_w, t.TEST_RIGHT), {first.label: 1, f"{GIVEN}test": 1}
+    )
 
 
 def _floor(theorem: Theorem, smooth: bool) -> tuple[Step, ...]:
@@ -133,14 +144,22 @@ def _heavy(seed: int) -> dict[sp.Symbol, float]:
     can = np.abs(weights @ inputs.T) <= radius[:, None] * np.linalg.norm(inputs, axis=1)
     change = np.where(can, rng.choice([-1, 0, 1, rng.uniform()], (m, n)), 0.0)
     mass = np.abs(inputs @ inputs.T) * ((can.T * scales) @ can) / d
-    return {of.spread: np.linalg.eigvalsh(of.tangent(inputs, change, scales))[-1], t.heavy_flips: np.linalg.eigvalsh(mass)[-1]}
+    return {
+        of.spread: np.linalg.eigvalsh(of.tangent(inputs, change, scales))[-1],
+        t.heavy_flips: np.linalg.eigvalsh(mass)[-1],
+    }
 
 
 def _bent(seed: int) -> dict[sp.Symbol, float]:
     """Return |J - J_0|^2 with weights lambda_j for a tanh network whose nodes move by rho_j."""
     rng = np.random.default_rng(seed)
     n, d, m = of.sizes(rng)
-    inputs, weights, scales, far = of.inputs_of(rng, n, d), rng.standard_normal((m, d)), rng.dirichlet(np.ones(m)), rng.exponential(1)
+    inputs, weights, scales, far = (
+        of.inputs_of(rng, n, d),
+        rng.standard_normal((m, d)),
+        rng.dirichlet(np.ones(m)),
+        rng.exponential(1),
+    )
     step = rng.standard_normal((m, d))
     later = weights + step * (far * np.sqrt(scales) / np.linalg.norm(step, axis=1))[:, None]
     change = np.tanh(later @ inputs.T / np.sqrt(d)) ** 2 - np.tanh(weights @ inputs.T / np.sqrt(d)) ** 2
@@ -157,7 +176,6 @@ FLIP_HEAVY = of.lemma("L5 for gates, weights lambda_j", {}, of.LAGRANGE, sampled
 def _change(theorem: Theorem, smooth: bool) -> Proof:
     """Claim d: the tangent Gram changes little. By claims a and c no node leaves its rho_j."""
     goal = next(claim.bound for claim in theorem.claims if claim.label == "d")
-    most = t.SPREAD_SMOOTH if smooth else t.heavy_flips
     where = {of.reach: t.REACH} if smooth else {}
     names = next(claim.given for claim in theorem.claims if claim.label == "c")
     return of_claim(

@@ -36,8 +36,18 @@ SIGNS = identity(
     sum((_y - a * sp.sqrt(_l1) * _s1 - b * sp.sqrt(_l2) * _s2) ** 2 for a, b in product((-1, 1), repeat=2)) / 4, _y**2 + _l1 * _s1**2 + _l2 * _s2**2,
 )  # fmt: skip
 _q = sp.Symbol("q", positive=True)
-HALF = identity("half a Gaussian", "E max(0, g)^2 = q/2 for g ~ N(0, q)", sp.Integral(_q * _real**2 * _DENSITY, (_real, 0, sp.oo)), _q / 2)
-LIPSCHITZ = identity("second moment", "E (s_0 + |g|/sqrt d)^2, s_0 = |s(0)|, by Minkowski at most (s_0 + 1/sqrt d)^2", sp.Integral(_real**2 * _DENSITY, (_real, -sp.oo, sp.oo)), sp.S.One)
+HALF = identity(
+    "half a Gaussian",
+    "E max(0, g)^2 = q/2 for g ~ N(0, q)",
+    sp.Integral(_q * _real**2 * _DENSITY, (_real, 0, sp.oo)),
+    _q / 2,
+)
+LIPSCHITZ = identity(
+    "second moment",
+    "E (s_0 + |g|/sqrt d)^2, s_0 = |s(0)|, by Minkowski at most (s_0 + 1/sqrt d)^2",
+    sp.Integral(_real**2 * _DENSITY, (_real, -sp.oo, sp.oo)),
+    sp.S.One,
+)
 
 
 def _start(seed: int, smooth: bool) -> Mapping[sp.Symbol, float]:
@@ -77,7 +87,9 @@ L4_DATA = of.lemma(
     sampled("mean square", "E |r_0|^2 = |y|^2 + tr Sigma", Bound(mean_square, s.label_norm**2 + s.trace_sigma), lambda seed: _start(seed, True), "random signs"),
 )  # fmt: skip
 
-sign_sum, given_signs, variance = sp.symbols("beta E_a q", nonnegative=True)  # |sum_j sqrt(lambda_j) a_j|, E [|r_0| | a]
+sign_sum, given_signs, variance = sp.symbols(
+    "beta E_a q", nonnegative=True
+)  # |sum_j sqrt(lambda_j) a_j|, E [|r_0| | a]
 
 
 def _given(seed: int) -> Mapping[sp.Symbol, float]:

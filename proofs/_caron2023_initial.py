@@ -29,7 +29,9 @@ _x = sp.Matrix(2, 2, sp.symbols("x_1:5", real=True))
 _slopes = sp.Matrix(2, 2, sp.symbols("s_1:5", real=True))  # outcome, sample
 _p = sp.Symbol("p", nonnegative=True)
 _LAW = (_p, 1 - _p)
-_THETA = sp.Matrix(2, 2, lambda i, j: (_x[i, :] * _x[j, :].T)[0] * sum(_LAW[o] * _slopes[o, i] * _slopes[o, j] for o in range(2)) / s.d)
+_THETA = sp.Matrix(
+    2, 2, lambda i, j: (_x[i, :] * _x[j, :].T)[0] * sum(_LAW[o] * _slopes[o, i] * _slopes[o, j] for o in range(2)) / s.d
+)
 _FORM = sum(_v[i] * _v[j] * _THETA[i, j] for i in range(2) for j in range(2))
 _t = sp.symbols("t_1:3", real=True)
 trace = sp.Symbol("tr_Theta", nonnegative=True)
@@ -46,7 +48,14 @@ def _limit(seed: int) -> Mapping[sp.Symbol, float]:
     cosine = np.clip(inputs @ inputs.T / np.outer(norms, norms), -1, 1)
     np.fill_diagonal(cosine, 1.0)
     gram = inputs @ inputs.T / d * (np.pi - np.arccos(cosine)) / (2 * np.pi)
-    return {s.kappa: np.linalg.eigvalsh(gram)[0], trace: np.trace(gram), s.n: n, s.d: d, df.slope: 1.0, df.trace: np.sum(norms**2)}
+    return {
+        s.kappa: np.linalg.eigvalsh(gram)[0],
+        trace: np.trace(gram),
+        s.n: n,
+        s.d: d,
+        df.slope: 1.0,
+        df.trace: np.sum(norms**2),
+    }
 
 
 DEFINITE = of_claim(

@@ -40,7 +40,9 @@ def part(
         one = needed.pop()
         used.add(one)
         needed += [name for name in steps[one].uses if name in steps and name not in used] if one in steps else []
-    known = {f"{GIVEN}{one.label}": one.bound for one in theorem.assumptions} | {f"{EVENT}{one.label}": one.bound for one in events}
+    known = {f"{GIVEN}{one.label}": one.bound for one in theorem.assumptions} | {
+        f"{EVENT}{one.label}": one.bound for one in events
+    }
     chosen = [step for step in steps.values() if step.label in used]
     premises = {name: known[name] for step in chosen for name in step.uses if name in known}
     own = theorem.label.partition(".")[2]
@@ -86,7 +88,11 @@ def _decomposed(seed: int) -> Mapping[sp.Symbol, float]:
     zipf = rng.dirichlet(np.full(m + n, 0.3))
     whole = tangent(inputs, slopes, even / (m + n) + (1 - even) * zipf)
     part = tangent(inputs, slopes, np.full(m + n, 1 / (m + n)))
-    return {s.gamma: even, k: max(0, np.linalg.eigvalsh(part)[0]), s.least: np.linalg.eigvalsh(whole)[0] + 1e-13 * np.trace(whole)}
+    return {
+        s.gamma: even,
+        k: max(0, np.linalg.eigvalsh(part)[0]),
+        s.least: np.linalg.eigvalsh(whole)[0] + 1e-13 * np.trace(whole),
+    }
 
 
 L2 = lemma(
@@ -142,7 +148,10 @@ def _flipped(seed: int) -> Mapping[sp.Symbol, float]:
     can = np.abs(weights @ inputs.T) <= radius[:, None] * np.linalg.norm(inputs, axis=1)
     change = np.where(can, rng.choice([-1, 0, 1, rng.uniform()], (m, n)), 0.0)
     mass = np.abs(inputs @ inputs.T) * (can.T.astype(float) @ can) / (m * d)
-    return {b: np.linalg.eigvalsh(tangent(inputs, change, np.full(m, 1 / m)))[-1], r0.flips: np.linalg.eigvalsh(mass)[-1]}
+    return {
+        b: np.linalg.eigvalsh(tangent(inputs, change, np.full(m, 1 / m)))[-1],
+        r0.flips: np.linalg.eigvalsh(mass)[-1],
+    }
 
 
 L5_RELU = lemma(
@@ -207,7 +216,12 @@ def _changed(seed: int) -> Mapping[sp.Symbol, float]:
     before, change = rng.standard_normal((n, w)), rng.standard_normal((n, w)) * 10 ** rng.uniform(-2, 1)
     later = before + change
     most = np.linalg.norm(before, 2) ** 2
-    return {s.change: np.linalg.norm(later @ later.T - before @ before.T, 2), spread: np.linalg.norm(change, 2) ** 2, s.s_X: most, s.d: 1.0}
+    return {
+        s.change: np.linalg.norm(later @ later.T - before @ before.T, 2),
+        spread: np.linalg.norm(change, 2) ** 2,
+        s.s_X: most,
+        s.d: 1.0,
+    }
 
 
 _a, _e = sp.MatrixSymbol("J_0", 2, 2), sp.MatrixSymbol("E", 2, 2)

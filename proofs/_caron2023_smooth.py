@@ -74,7 +74,15 @@ def _test(theorem: Theorem, reach: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr
     )  # fmt: skip
 
 
-def _pool(theorem: Theorem, spectral: sp.Expr, lemma: Proof, residual: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr, *outputs: Step) -> tuple[Step, ...]:
+def _pool(
+    theorem: Theorem,
+    spectral: sp.Expr,
+    lemma: Proof,
+    residual: sp.Expr,
+    rounded: sp.Expr,
+    unrounded: sp.Expr,
+    *outputs: Step,
+) -> tuple[Step, ...]:
     return (
         *w.positive(True), *w.norms(spectral),
         monotone("residual", "|r_0|, on the event", Bound(r0.r_0, residual), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y)), f"{GIVEN}delta below 1"),
@@ -85,7 +93,9 @@ def _pool(theorem: Theorem, spectral: sp.Expr, lemma: Proof, residual: sp.Expr, 
 
 def _parts(theorem: Theorem, residual: sp.Expr, pool: tuple[Step, ...]) -> w.Parts:
     events = (w.UNIFORM, Event("residual", Bound(r0.r_0**2, residual**2), ch.P_residual))
-    fails = w.failure((ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), spare=sp.S.Zero)
+    fails = w.failure(
+        (ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), spare=sp.S.Zero
+    )
     return w.parts(theorem, events, pool, fails, True)
 
 
@@ -93,7 +103,12 @@ def _change(shared: w.Parts, radius: str, *steps: Step) -> Proof:
     """Claim d; ``radius`` is the step that says that R0's radius is at most the theorem's, after ``steps``."""
     near = r0.SPREAD_SMOOTH.subs(r0.theta, w.THETA)
     per = r0.M**2 * s.Lambda_2 / s.d**2
-    first = combine("spread", "slopes change little, with weights lambda_j", Bound(near, r2.SPREAD), {"fourth powers": per * w.NEAR**2, "radius squared": per * s.n, **w.NONE})
+    first = combine(
+        "spread",
+        "slopes change little, with weights lambda_j",
+        Bound(near, r2.SPREAD),
+        {"fourth powers": per * w.NEAR**2, "radius squared": per * s.n, **w.NONE},
+    )
     return of_claim(
         shared.theorem, "d", *shared.steps, of.use(shared.radius, "radius"), *steps, _FOURTH,
         monotone("radius squared", "of R0's radius", Bound(w.NEAR**2, r2.REACH**2), radius, sp.Lambda(_y, _y**2), *w.SIGNS),
@@ -113,13 +128,22 @@ _BALL = (
     monotone("residual on the ball", "the roots, over delta/2", Bound(r2.RESIDUAL_DATA, r2.RESIDUAL), "ball", sp.Lambda(_y, sp.sqrt(_y / _HALF))),
     combine("larger radius", "so the data's radius is at most that of the ball", Bound(s.reach(s.s_X, r2.RESIDUAL_DATA), r2.REACH), {"residual on the ball": sp.sqrt(s.s_X / s.d) / s.FLOOR, "roots of norms": r2.RESIDUAL / sp.sqrt(s.d) / s.FLOOR, f"{GIVEN}gamma positive": 0, "kappa positive": 0}),
 )  # fmt: skip
-_BOTH = combine("radius on the ball", "so R0's radius is at most that of the ball", Bound(w.NEAR, r2.REACH), {"radius": 1, "larger radius": 1})
+_BOTH = combine(
+    "radius on the ball",
+    "so R0's radius is at most that of the ball",
+    Bound(w.NEAR, r2.REACH),
+    {"radius": 1, "larger radius": 1},
+)
 
 
 def _data() -> list[Proof]:
     exact = r2.slope_width(s.s_X, r2.RESIDUAL_DATA)
-    outputs = apply("outputs", "tr Sigma is positive", OUTPUT.lemma, {}, {name: f"{GIVEN}{name}" for name in OUTPUT.premises})
-    shared = _parts(r2.R2_DATA, r2.RESIDUAL_DATA, _pool(r2.R2_DATA, s.s_X, ch.L4_DATA, r2.RESIDUAL_DATA, exact, exact, outputs))
+    outputs = apply(
+        "outputs", "tr Sigma is positive", OUTPUT.lemma, {}, {name: f"{GIVEN}{name}" for name in OUTPUT.premises}
+    )
+    shared = _parts(
+        r2.R2_DATA, r2.RESIDUAL_DATA, _pool(r2.R2_DATA, s.s_X, ch.L4_DATA, r2.RESIDUAL_DATA, exact, exact, outputs)
+    )
     larger = of.part(r2.R2_DATA, (), (*w.positive(True), *_BALL), "larger radius")
     ball = of.use(larger, "larger radius"), _BOTH
     three = w.three(shared, r0.R0_SMOOTH, "slope at most 1", "radius on the ball", ball)

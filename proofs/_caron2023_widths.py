@@ -19,7 +19,7 @@ from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity, Theorem
 from theorycheck.theorems import core
-from theorycheck.theorems.caron2023 import definite, flips, r0, r1, r2
+from theorycheck.theorems.caron2023 import definite, flips, r0, r1
 from theorycheck.theorems.caron2023 import setting as s
 
 THETA = 1 / sp.sqrt(2)
@@ -75,7 +75,15 @@ def uniform(theorem: Theorem, spectral: sp.Expr, failure: sp.Expr) -> tuple[Step
     with_norms = s.n * sp.exp(-s.m * s.d * s.kappa / (8 * _w))
     steps = [apply("L3", "matrix Chernoff for the uniform part", ch.L3.lemma, {}, {})]
     if spectral != s.s_X:
-        steps.append(monotone("L3 with norms", "with s_X <= n", Bound(with_norms.subs(_w, s.s_X), wide), "norms", sp.Lambda(_w, with_norms)))
+        steps.append(
+            monotone(
+                "L3 with norms",
+                "with s_X <= n",
+                Bound(with_norms.subs(_w, s.s_X), wide),
+                "norms",
+                sp.Lambda(_w, with_norms),
+            )
+        )
     return (
         *steps, width(theorem, need, "width for L3"),
         monotone("tail of L3", "which is what the width allows", Bound(wide, failure), "width for L3", sp.Lambda(_r, tail.subs(_w, _r)), "kappa positive", f"{GIVEN}delta below 1"),
@@ -97,13 +105,26 @@ def markov_residual(lemma: Proof, square: sp.Expr, failure: sp.Expr, *signs: str
 def radius(spectral: sp.Expr, residual: sp.Expr, *signs: str) -> tuple[Step, ...]:
     """Steps to ``sqrt(s_X/d) |r_0|/mu <= reach``: R0's radius is below the one that the events speak of."""
     known, per = {**NONE, **dict.fromkeys(signs, 0)}, 2 / (sp.sqrt(s.d) * s.gamma)
-    path = [NEAR, per * sp.sqrt(spectral) * r0.r_0 / r0.kappa_hat, per * sp.sqrt(spectral) * residual / r0.kappa_hat, s.reach(spectral, residual)]
+    path = [
+        NEAR,
+        per * sp.sqrt(spectral) * r0.r_0 / r0.kappa_hat,
+        per * sp.sqrt(spectral) * residual / r0.kappa_hat,
+        s.reach(spectral, residual),
+    ]
     steps = [
         combine("radius: residual", "the residual at its most", Bound(path[1], path[2]), {"residual": per * sp.sqrt(spectral) / r0.kappa_hat, **known}),
         combine("radius: half of kappa", "the uniform part at its least", Bound(path[2], path[3]), {"half": per * sp.sqrt(spectral) * residual, **known}),
     ]  # fmt: skip
     if spectral != s.s_X:
-        steps.insert(0, combine("radius: norms", "the norm of the inputs at its most", Bound(path[0], path[1]), {"roots of norms": per * r0.r_0 / r0.kappa_hat, **known}))
+        steps.insert(
+            0,
+            combine(
+                "radius: norms",
+                "the norm of the inputs at its most",
+                Bound(path[0], path[1]),
+                {"roots of norms": per * r0.r_0 / r0.kappa_hat, **known},
+            ),
+        )
     return (
         monotone("half", "kappa_hat is at least kappa_n/2", Bound(1 / r0.kappa_hat, 2 / s.kappa), f"{EVENT}uniform part", sp.Lambda(_w, 1 / _w), "kappa positive"),
         *steps,
@@ -122,7 +143,9 @@ def relu_test(reach: sp.Expr, *signs: str) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def flip_chance(theorem: Theorem, reach: sp.Expr, failure: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr) -> tuple[Step, ...]:
+def flip_chance(
+    theorem: Theorem, reach: sp.Expr, failure: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr
+) -> tuple[Step, ...]:
     """Steps to ``P_3 <= failure`` by Markov (L6) for ``T_1 <= ALLOWED``."""
     mean = ch.LIGHT_MASS.subs(of.reach, reach)
     in_width = mean.subs(s.m, _w) / s.ALLOWED
@@ -140,17 +163,26 @@ def flip_chance(theorem: Theorem, reach: sp.Expr, failure: sp.Expr, rounded: sp.
 
 # --- what R0 gives on the events -----------------------------------------------------------------------
 
-INSIDE = combine("theta", "theta = 1/sqrt 2 lies in (0, 1)", Bound(sp.S.Zero, THETA * (1 - THETA), strict=True), {REST: THETA * (1 - THETA)})
+INSIDE = combine(
+    "theta",
+    "theta = 1/sqrt 2 lies in (0, 1)",
+    Bound(sp.S.Zero, THETA * (1 - THETA), strict=True),
+    {REST: THETA * (1 - THETA)},
+)
 
 
 def certificate(card: Theorem, label: str, own: str, where: dict[sp.Symbol, sp.Expr] | None = None) -> Step:
     """Return the step that applies a claim of R0, with theta^2 = 1/2."""
     using = {name: f"{GIVEN}{name}" for name in (own, "gamma positive")}
     using |= {"theta in (0, 1)": "theta", "uniform Gram definite": "kappa_hat positive", "test": "test"}
-    return apply("certificate", f"Prop R0 ({label})", of_card(card, label), {r0.theta: THETA, **(where or {})}, using, *SIGNS)
+    return apply(
+        "certificate", f"Prop R0 ({label})", of_card(card, label), {r0.theta: THETA, **(where or {})}, using, *SIGNS
+    )
 
 
-def conclusions(theorem: Theorem, card: Theorem, own: str, radius: str) -> dict[str, tuple[tuple[Step, ...], tuple[str, ...]]]:
+def conclusions(
+    theorem: Theorem, card: Theorem, own: str, radius: str
+) -> dict[str, tuple[tuple[Step, ...], tuple[str, ...]]]:
     """Return the last steps of claims a, b and c, with their chains."""
     goal = {claim.label: claim.bound for claim in theorem.claims}
     moved = certificate(card, "c", own, {core.moved_within: s.moved})
@@ -177,13 +209,22 @@ def conclusions(theorem: Theorem, card: Theorem, own: str, radius: str) -> dict[
 def failure(*parts: tuple[sp.Symbol, str], spare: sp.Expr) -> Step:
     """Return the union bound: the chances together are at most delta; ``spare`` of it is not used."""
     total = sp.Add(*(symbol for symbol, _ in parts))
-    return combine("failure", "the chances together", Bound(total, s.delta), {label: 1 for _, label in parts} | {REST: s.delta * spare})
+    return combine(
+        "failure",
+        "the chances together",
+        Bound(total, s.delta),
+        {label: 1 for _, label in parts} | {REST: s.delta * spare},
+    )
 
 
 # --- R1 --------------------------------------------------------------------------------------------------
 
 _SQUARE = s.n * (s.C**2 + 1 / (2 * s.d)) / (s.delta / 4)
-_EVENTS_1 = (UNIFORM, Event("residual", Bound(r0.r_0**2, _SQUARE), ch.P_residual), Event("flip mass", Bound(ch.mass, s.ALLOWED), ch.P_flips))
+_EVENTS_1 = (
+    UNIFORM,
+    Event("residual", Bound(r0.r_0**2, _SQUARE), ch.P_residual),
+    Event("flip mass", Bound(ch.mass, s.ALLOWED), ch.P_flips),
+)
 _POOL = (
     *positive(False), *norms(s.n),
     monotone("residual", "|r_0|, on the event", Bound(r0.r_0, sp.sqrt(_SQUARE)), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y))),
@@ -191,7 +232,11 @@ _POOL = (
     *uniform(r1.R1, s.n, s.delta / 4), *markov_residual(ch.L4, _SQUARE, s.delta / 4),
     *flip_chance(r1.R1, r1.REACH, s.delta / 4, r1.ROUNDED, r1.UNROUNDED),
 )  # fmt: skip
-_CHANCES = ((ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), (ch.P_flips, "chance of the flips"))
+_CHANCES = (
+    (ch.P_uniform, "chance of the uniform part"),
+    (ch.P_residual, "chance of the residual"),
+    (ch.P_flips, "chance of the flips"),
+)
 _FAILS = failure(*_CHANCES, spare=sp.Rational(1, 4))
 
 
@@ -244,7 +289,19 @@ def three(shared: Parts, card: Theorem, own: str, radius: str = "radius", only_c
     found = []
     for label, (steps, chain) in conclusions(shared.theorem, card, own, radius).items():
         more = (of.use(shared.radius, "radius"), *only_c) if label == "c" else ()
-        found.append(of_claim(shared.theorem, label, *shared.steps, *more, *steps, events=shared.events, failure="failure", chain=chain, quantities=EXTRA))
+        found.append(
+            of_claim(
+                shared.theorem,
+                label,
+                *shared.steps,
+                *more,
+                *steps,
+                events=shared.events,
+                failure="failure",
+                chain=chain,
+                quantities=EXTRA,
+            )
+        )
     return found
 
 
@@ -258,9 +315,16 @@ def _r1_d(shared: Parts) -> tuple[Proof, Proof]:
         apply("Markov for heavy flips", "P(T_lambda > a) <= E T_lambda/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_heavy, textbook.mean: ch.mean_heavy, textbook.level: r1.SPREAD}, {"level": "room for heavy flips"}, *SURE),
         combine("chance of heavy flips", "together", Bound(ch.P_heavy, s.delta / 4), {"Markov for heavy flips": 1, "L6, weights lambda_j": 1 / r1.SPREAD, **signs}),
     )  # fmt: skip
-    all_four = replace(failure(*_CHANCES, (ch.P_heavy, "chance of heavy flips"), spare=sp.S.Zero), label="all four chances")
+    all_four = replace(
+        failure(*_CHANCES, (ch.P_heavy, "chance of heavy flips"), spare=sp.S.Zero), label="all four chances"
+    )
     chances = of.part(r1.R1, (), (*_POOL, *chance, all_four), all_four.label)
-    first = combine("on the event", "so B_F is at most what the theorem says", Bound(r0.heavy_flips, r1.SPREAD), {"heavy trace": 1, f"{EVENT}heavy flips": 1})
+    first = combine(
+        "on the event",
+        "so B_F is at most what the theorem says",
+        Bound(r0.heavy_flips, r1.SPREAD),
+        {"heavy trace": 1, f"{EVENT}heavy flips": 1},
+    )
     steps = (
         *shared.signs, INSIDE, of.use(shared.test, "test"), of.use(chances, "failure"), of.use(shared.radius, "radius"),
         apply("heavy trace", "B_F <= T_lambda (L5)", ch.TRACE_HEAVY.lemma, {ch.near: NEAR, of.reach: r1.REACH}, {"radius": "radius"}, *SIGNS),

@@ -25,19 +25,32 @@ from theorycheck.theorems.chen2022 import statements as t
 from theorycheck.theorems.chen2022.derivation import Network
 
 NET = Network(st.ANY, 2, 2, 1)
-#: c_i' = -tau m dL/dc_i
-TURN = [-ot.tau * NET.m * sp.diff(NET.loss, c) for c in NET.c]
-#: sum_a zeta_a s(h_ia), for each neuron
-MET = NET.zeta.T * (NET.x * NET.w.T / sp.sqrt(NET.d)).applyfunc(lambda h: st.ANY.expr.subs(Z, h))
-_LOST = (NET.zeta.T * NET.tangent * NET.zeta)[0] / NET.n**2
-_BY_OUTPUT = ot.tau * sum(part**2 for part in MET) / (NET.n**2 * NET.m)
-FALL = NET.by_time(NET.loss) + sum(sp.diff(NET.loss, c) * v for c, v in zip(NET.c, TURN, strict=True))
+#: of the sum over neurons, one term
+ONE = Network(st.ANY, 2, 1, 1)
 
+
+def turn(net: Network) -> list[sp.Expr]:
+    """Return ``c_i' = -tau m dL/dc_i``."""
+    return [-ot.tau * net.m * sp.diff(net.loss, c) for c in net.c]
+
+
+def met(net: Network) -> sp.Matrix:
+    """Return ``sum_a zeta_a s(h_ia)`` for each neuron."""
+    return net.zeta.T * (net.x * net.w.T / sp.sqrt(net.d)).applyfunc(lambda h: st.ANY.expr.subs(Z, h))
+
+
+def fall(net: Network) -> sp.Expr:
+    """Return L' with both layers trained."""
+    return net.by_time(net.loss) + sum(sp.diff(net.loss, c) * v for c, v in zip(net.c, turn(net), strict=True))
+
+
+_LOST = (NET.zeta.T * NET.tangent * NET.zeta)[0] / NET.n**2
+_BY_OUTPUT = ot.tau * sum(part**2 for part in met(NET)) / (NET.n**2 * NET.m)
 _u, _z, _e = sp.symbols("u_1:3", real=True), sp.symbols("zeta_1:3", real=True), sp.symbols("e_1:3", nonnegative=True)
 _ADDED = sum(e * z**2 for e, z in zip(_e, _z, strict=True)) + ot.tau * sum(part**2 for part in _u) / 2
 #: the least eigenvalue of K
 width = sp.Symbol("ell_w", nonnegative=True)
-LOSS = identity("loss along the flow", "L' = -zeta'K zeta/n^2 - (tau/m) sum_i (sum_a zeta_a s(h_ia))^2/n^2 with both layers trained, from the neuron, any activation", FALL, -_LOST - _BY_OUTPUT)  # fmt: skip
+LOSS = identity("loss along the flow", "L' = -zeta'K zeta/n^2 - (tau/m) sum_i (sum_a zeta_a s(h_ia))^2/n^2 with both layers trained, from the neuron, any activation", fall(NET), -_LOST - _BY_OUTPUT)  # fmt: skip
 PSD = combine("output adds", "zeta'(K + tau K_c) zeta = sum_a (ell_w + e_a) zeta_a^2 + tau (1/m) sum_i u_i^2 >= ell_w |zeta|^2, in K's eigenbasis; two neurons", Bound(width * sum(z**2 for z in _z), width * sum(z**2 for z in _z) + _ADDED), {REST: _ADDED, "loss along the flow": 0})  # fmt: skip
 SANDWICH = apply("sandwich", "(3.4): ell_w, K's least eigenvalue, is at least lambda_min min_a q_a, which is q_T + e", of_card(ids.SANDWICH, "least"), {ids.steep: st.q + st.over, ids.least: width}, {})  # fmt: skip
 

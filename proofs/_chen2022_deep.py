@@ -102,6 +102,7 @@ ELLIPSE = features.lemma(
     combine("from 0", "0 <= split", Bound(sp.S.Zero, t.split), {REST: t.split, SPLIT: 0}),
     monotone("gain", "so the derivative of phi(r x)/r - phi(x) is not negative", Bound(sp.S.Zero, _GAIN), "from 0", sp.Lambda(t.split, _GAIN), "integrands", SPLIT),
     combine("budgets", "phi(split) <= phi(split r)/r", Bound(BUDGET, _ITS / ratio), {"gain": 1}),
+    card="g",
 )  # fmt: skip
 
 _RATIO = sp.sqrt(HALF / t.share) * sp.sqrt(t.G_max) / fe.size

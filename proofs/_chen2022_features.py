@@ -7,7 +7,6 @@ three samples stand for any number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 
 import numpy as np
 import sympy as sp
@@ -17,7 +16,7 @@ from theorycheck.constants import slope_bound
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_card, of_claim
-from theorycheck.proof_steps import Step, apply, cited, combine, enclosed, identity, monotone, sampled
+from theorycheck.proof_steps import Step, apply, combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity
@@ -34,10 +33,10 @@ _v, _u = sp.symbols("v_1:4", real=True), sp.symbols("u_1:4", real=True)
 _e = sp.symbols("e_1:4", nonnegative=True)
 
 
-def lemma(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
+def lemma(name: str, premises: Mapping[str, Bound], *steps: Step, card: str = "features") -> Proof:
     """Return a lemma that no card states by itself."""
     goal = steps[-1].bound
-    return Proof(f"chen2022.features {name}", goal, premises, goal.symbols, steps)
+    return Proof(f"chen2022.{card} {name}", goal, premises, goal.symbols, steps)
 
 
 LAGRANGE = identity(
@@ -76,40 +75,6 @@ BOUNDED = of_claim(
 )  # fmt: skip
 
 # --- (b): ReLU features ---------------------------------------------------------------------------------------
-
-_TWO_THIRDS = textbook.size * sp.exp(textbook.angle * 2 * textbook.expected / 3 + textbook.expected * (sp.exp(-textbook.angle) - 1))  # fmt: skip
-_BEST = sp.log(sp.Rational(3, 2))
-_RATE = 2 * _BEST / 3 - sp.Rational(1, 3)
-
-
-def _matrices(seed: int) -> Mapping[sp.Symbol, float]:
-    """The sum of M matrices e e', e uniform in the n axes and 0: its eigenvalues are counts, all cases added up."""
-    rng = np.random.default_rng(seed)
-    n, m = int(rng.integers(1, 4)), int(rng.integers(1, 7))
-    cases = list(product(range(n + 1), repeat=m))
-    low = sum(min(case.count(k) for k in range(n)) <= 2 * m / (n + 1) / 3 for case in cases)
-    return {
-        textbook.chance: low / len(cases),
-        textbook.size: n,
-        textbook.expected: m / (n + 1),
-        textbook.angle: float(rng.exponential(0.6)),
-    }
-
-
-LAPLACE = lemma(
-    "matrix Laplace transform, two thirds", {},
-    cited("Laplace", "P(least eigenvalue of a sum <= 2 mu/3) <= n exp(2 theta mu/3 + mu (exp(-theta) - 1)), mu: that of its mean, summands at most 1", Bound(textbook.chance, _TWO_THIRDS), "Tropp, User-friendly tail bounds for sums of random matrices (2012), Theorem 3.6 with Lemma 5.8", _matrices),
-)  # fmt: skip
-_ROUND = sp.Rational(-1, 18)
-THIRD = lemma(
-    "matrix Chernoff, two thirds", {},
-    apply("theta = log(3/2)", "which is best for two thirds", LAPLACE.lemma, {textbook.angle: _BEST}, {}),
-    identity("value", "the exponent there", _TWO_THIRDS.subs(textbook.angle, _BEST), textbook.size * sp.exp(textbook.expected * _RATE)),
-    enclosed("exponent", "the exponent, rounded", Bound(_RATE, _ROUND), {}),
-    combine("exponents", "times the mean", Bound(textbook.expected * _RATE, textbook.expected * _ROUND), {"exponent": textbook.expected}),
-    monotone("exponentials", "exp of both", Bound(sp.exp(textbook.expected * _RATE), sp.exp(textbook.expected * _ROUND)), "exponents", sp.Lambda(_y, sp.exp(_y))),
-    combine("together", "P <= n exp(-mu/18)", Bound(textbook.chance, textbook.size * sp.exp(textbook.expected * _ROUND)), {"theta = log(3/2)": 1, "value": 1, "exponentials": textbook.size}),
-)  # fmt: skip
 
 fourth, cut, lost, low = sp.symbols("F mu_cut E_cut lambda_cut", nonnegative=True)
 _a, _b, _w = sp.symbols("a b w", nonnegative=True)
@@ -176,7 +141,7 @@ RELU = of_claim(
     apply("Weyl", "the least eigenvalue of the mean of what is left is at least lambda_inf less that", of_card(core.WEYL, "singular value"), {core.least_start: fe.limit, core.least_end: cut, core.jump: lost}, {}, LIMIT),
     combine("three quarters", "are left", Bound(sp.Rational(3, 4) * fe.limit, cut), {"Weyl": 1, "a quarter": 1}),
     LAGRANGE,
-    apply("Chernoff", "of the rest, summands vv'/R at most 1, two thirds are kept", THIRD.lemma, {textbook.chance: chance, textbook.size: t.n, textbook.expected: CUT_MEAN}, {}, "Cauchy and Schwarz", LIMIT),
+    apply("Chernoff", "of the rest, summands vv'/R at most 1, two thirds are kept", textbook.MATRIX_CHERNOFF_TWO_THIRDS.lemma, {textbook.chance: chance, textbook.size: t.n, textbook.expected: CUT_MEAN}, {}, "Cauchy and Schwarz", LIMIT),
     combine("larger mean", "with three quarters of lambda_inf for the mean: M lambda_inf^2/(144 T^2)", Bound(_EXPONENT, CUT_MEAN / 18), {"three quarters": fe.hidden / (18 * LONGEST), LIMIT: 0}),
     monotone("larger tail", "exp of both", Bound(sp.exp(-CUT_MEAN / 18), sp.exp(-_EXPONENT)), "larger mean", sp.Lambda(_y, sp.exp(-_y)), LIMIT),
     combine("mean", "so P <= n exp(-M lambda_inf^2/(144 T^2))", Bound(chance, t.n * sp.exp(-_EXPONENT)), {"Chernoff": 1, "larger tail": t.n}),
@@ -283,7 +248,7 @@ HERMITE = of_claim(
     chain=("coefficients", "sum"), quantities=tuple(Quantity(ell, f"least eigenvalue of the Hadamard power {k}", _least_power(k)) for k, ell in enumerate(POWERS)),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (BOUNDED, LAPLACE, THIRD, RELU, HADAMARD, HERMITE)
+PROOFS: tuple[Proof, ...] = (BOUNDED, RELU, HADAMARD, HERMITE)
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

@@ -1,7 +1,7 @@
 """Proofs of chen2022's theorem E and its dichotomy (section 4.7, errata I8): what is put out at a datum needs slopes there.
 
-Four lemmas come first: softplus obeys (H) on either half line; outputs of at least delta keep q_a up, the less the longer
-the path is; and so the path stays short. ``B_0`` stands for alpha + beta H_0, ``delta`` for y_* - |zeta_0|.
+Two lemmas come first: outputs of at least delta keep q_a up, the less the longer the path is, and so the path stays
+short. ``B_0`` stands for alpha + beta H_0, ``delta`` for y_* - |zeta_0|.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from functools import lru_cache
 import _chen2022_steps as st
 import numpy as np
 import sympy as sp
+from _chen2022_softplus import LEFT, RIGHT, lemma
 
 from theorycheck import textbook
 from theorycheck.proof import GIVEN, Proof, of_card, of_claim
-from theorycheck.proof_steps import Step, apply, combine, define, identity, monotone, sampled
+from theorycheck.proof_steps import apply, combine, define, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound
@@ -27,43 +28,8 @@ from theorycheck.theorems.chen2022 import statements as t
 base, below = sp.symbols("B_0 delta", positive=True)
 output, size, height, shift, later = sp.symbols("f_T N_q H_q H_D zeta_t", nonnegative=True)
 _x = sp.Symbol("x", positive=True)
-_y, _over = sp.symbols("y w", nonnegative=True)
+_y = sp.Symbol("y", nonnegative=True)
 _z = sp.Symbol("z", real=True)
-
-
-def lemma(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
-    """Return a lemma that no card states by itself."""
-    goal = steps[-1].bound
-    return Proof(f"chen2022.e {name}", goal, premises, goal.symbols, steps)
-
-
-# --- (H) of softplus ------------------------------------------------------------------------------------
-
-_SOFTPLUS = sp.log(1 + sp.exp(_z))
-_RATIO = _SOFTPLUS / sp.diff(_SOFTPLUS, _z)
-_IN = 1 / (1 + _over)
-_FAR = (1 + _x) * sp.log(1 + _x) - _x * sp.log(_x)
-_NEAR = (1 + 1 / _x) * sp.log(1 + _x)
-INSIDE = combine("up to 1", "x = 1/(1 + w) is any number in (0, 1]", Bound(_IN, sp.S.One), {REST: _over / (1 + _over)})
-
-RIGHT = lemma(
-    "softplus, right half line", {}, INSIDE,
-    identity("ratio", "s/s' at u = -log x is u + g(x), g(x) = (1 + x) log(1 + x) - x log x", _RATIO.subs(_z, -sp.log(_x)), -sp.log(_x) + _FAR),
-    combine("one more", "x <= 1 + x", Bound(_x, 1 + _x), {REST: 1}),
-    monotone("logarithms", "log of both", Bound(sp.log(_x), sp.log(1 + _x)), "one more", sp.Lambda(_x, sp.log(_x))),
-    combine("slope", "g'(x) = log(1 + x) - log x", Bound(sp.S.Zero, sp.diff(_FAR, _x)), {"logarithms": 1}),
-    monotone("largest at 1", "so g rises to g(1) = 2 log 2", Bound(_FAR.subs(_x, _IN), 2 * sp.log(2)), "up to 1", sp.Lambda(_x, _FAR), "slope"),
-    combine("(H)", "s <= s' (2 log 2 + u) for u >= 0", Bound(-sp.log(_IN) + _FAR.subs(_x, _IN), 2 * sp.log(2) - sp.log(_IN)), {"largest at 1": 1, "ratio": 0}),
-)  # fmt: skip
-
-LEFT = lemma(
-    "softplus, left half line", {}, INSIDE,
-    identity("ratio", "s/s' at u = log x is (1 + 1/x) log(1 + x)", _RATIO.subs(_z, sp.log(_x)), _NEAR),
-    apply("convex", "1 + x <= exp(x)", textbook.EXPONENTIAL.lemma, {textbook.x: _x}, {}),
-    monotone("logarithms", "log of both", Bound(sp.log(1 + _x), _x), "convex", sp.Lambda(_x, sp.log(_x))),
-    combine("slope", "the derivative is (x - log(1 + x))/x^2", Bound(sp.S.Zero, sp.diff(_NEAR, _x)), {"logarithms": 1 / _x**2}),
-    monotone("(H)", "so s <= 2 log 2 s' for u <= 0", Bound(_NEAR.subs(_x, _IN), 2 * sp.log(2)), "up to 1", sp.Lambda(_x, _NEAR), "slope", "ratio"),
-)  # fmt: skip
 
 # --- outputs need slopes --------------------------------------------------------------------------------
 

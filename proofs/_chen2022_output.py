@@ -60,9 +60,9 @@ def _both(seed: int) -> dict[sp.Symbol, float]:
     held = found[t.lam] * (low * steep / 2) ** 2
     size = 0.999 * min(held * eta / (1.5 * low * found[t.g]), held * low / (2 * tau * np.sqrt(n)))
     zeta, start, first = zeta * size / np.linalg.norm(zeta), h, c
-    offset, step = np.tanh(h) @ c / m - zeta, 0.1 * n / (found[t.g] * 4 * low**2 + tau)
+    offset, step = np.tanh(h) @ c / m - zeta, 0.2 * n / (found[t.g] * 4 * low**2 + tau)
     area, far, turn = 0.0, 0.0, 0.0
-    for _ in range(60):
+    for _ in range(30):
         zeta, slope = np.tanh(h) @ c / m - offset, 1 - np.tanh(h) ** 2
         area += step * np.linalg.norm(zeta)
         h, c = h - step / n * gram @ (slope * zeta[:, None]) * c, c - step * tau / n * zeta @ np.tanh(h)
@@ -102,7 +102,7 @@ def _while(seed: int) -> Mapping[sp.Symbol, float]:
 
 
 TURNS = (
-    identity("turn", "c_i' = -(tau/n) sum_a zeta_a s(h_ia), from the neuron, any activation", both.TURN[0], -ot.tau * both.MET[0] / both.NET.n),
+    identity("turn", "c_i' = -(tau/n) sum_a zeta_a s(h_ia), from the neuron, any activation", both.turn(both.NET)[0], -ot.tau * both.met(both.NET)[0] / both.NET.n),
     combine("speed of turning", "|c_i'|^2 <= (tau/n)^2 |zeta|^2 sum_a s(h_ia)^2 <= (tau B |zeta|)^2/n, s^2 + e = B^2; two samples, Cauchy and Schwarz", Bound((ot.tau / t.n) ** 2 * (z[0] * v[0] + z[1] * v[1]) ** 2, _SPEED), {REST: (ot.tau / t.n) ** 2 * ((z[0] * v[1] - z[1] * v[0]) ** 2 + (z[0] ** 2 + z[1] ** 2) * (less[0] + less[1])), "turn": 0}),
 )  # fmt: skip
 HEAVY = (

@@ -86,10 +86,10 @@ KEPT = of_claim(
 )  # fmt: skip
 
 LAW = {label: f"{GIVEN}{label}" for label in ("c_lo positive", "p_hat positive", "homogeneous")}
-_BOTH_POWER = -sum(part**2 for part in both.NET.speed) / both.NET.m - sum(part**2 for part in both.TURN) / (ot.tau * both.NET.m)
+_POWER = -sum(part**2 for part in both.ONE.speed) - sum(part**2 for part in both.turn(both.ONE)) / ot.tau
 STAYS = (
     apply("output weights", "neurons that count have |c_i| >= c_lo for ever", of_card(rt.RELU_TRAINED, "kept"), {}, LAW),
-    identity("power", "-L' = (1/m) sum_i (|w_i'|^2 + c_i'^2/tau), at least (1/m) sum_i |w_i'|^2: movement of the weights is at most the path int sqrt(-L')", both.FALL, _BOTH_POWER, "output weights"),
+    identity("power", "-L' = (1/m) sum_i (|w_i'|^2 + c_i'^2/tau), at least (1/m) sum_i |w_i'|^2: movement of the weights is at most the path int sqrt(-L'); one neuron of the sum", both.fall(both.ONE), _POWER, "output weights"),
     *(step for step in LEAVING if step.label != "power"), both.LOSS, both.PSD, both.SANDWICH, both.LARGER,
     *(replace(step, stands_on=(*step.stands_on, "both layers")) if step.label == "spent" else step for step in PAYING if step.label not in ("sandwich", both.LOSS.label)),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 import sympy as sp
@@ -97,8 +98,8 @@ def changes(
     more, besides = (1, ", to which 1 is added") if start == 0 else (0, "")
     first = identity("start", says + besides, more + left.xreplace({RHO: sp.S.Zero}), more + start)
     told = (
-        "Price: its derivative by rho is the integrand of the slopes, up to a divergence",
-        "the same for the closed form",
+        "Price: the integrand's derivative by rho, less the integrand of the slopes, is a divergence",
+        "the closed form's derivative by rho is the closed form of the slopes",
         "the same derivative at -1 < rho < 1, the same value at 0",
     )
     return first, *_alike(derivation, change, parts, told, sp.diff(left.function, RHO), sp.diff(right, RHO))
@@ -106,7 +107,11 @@ def changes(
 
 def reduced(derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp.Expr, Bound]]) -> tuple[Step, ...]:
     """Return the steps from other integrals to a dual by integration by parts."""
-    says = ("by parts, up to a divergence", "the same for the closed form", "the divergence integrates to 0")
+    says = (
+        "by parts: the integrand, less a multiple of the known one, is a divergence",
+        "the closed form is that multiple",
+        "the divergence integrates to 0",
+    )
     return _alike(derivation, change, parts, says, derivation.definition.function, derivation.closed_form)
 
 
@@ -116,13 +121,16 @@ def _alike(
 ) -> tuple[Step, ...]:  # fmt: skip
     left, right = derivation.definition, derivation.closed_form
     inner = sp.Add(*[weight * known.lhs.function for weight, known in parts.values()], change.growth * left.function)
-    inner += sp.Add(*[sp.diff(field, g) for g, field in change.fields.items()])
+    divergence = sp.Add(*[sp.diff(field, g) for g, field in change.fields.items()])
     outer = sp.Add(*[weight * known.rhs for weight, known in parts.values()], change.growth * right)
+    # as one fraction each: SymPy is quicker then
+    slope, outer = sp.together(change.times * outside), sp.together(outer)
+    if slope == outer:  # nothing is left to see once it has been differentiated
+        slope = change.times * sp.Derivative(right, RHO)
     roles = ROLES if change.start is not None else ROLES[:2]
     return (
-        identity("integrand", says[0], change.times * inside, inner),
-        # as one fraction each: SymPy is quicker then
-        identity("closed form", says[1], sp.together(change.times * outside), sp.together(outer)),
+        identity("integrand", says[0], change.times * inside - inner, divergence),
+        identity("closed form", says[1], slope, outer),
         attacked(derivation),
         integrated("dual", says[2], left, right, change, {label: weight for label, (weight, _) in parts.items()}, {role: role for role in roles}, "quadrature"),
     )  # fmt: skip
@@ -159,13 +167,15 @@ def quadrature(function: Callable[..., np.ndarray], qu: float, qv: float, rho: f
 
 
 def _cases(derivation: Derivation) -> Draw:
-    function = sp.lambdify((g1, g2, QU, QV, RHO), derivation.definition.function, ["scipy", "numpy"])
+    @cache
+    def integrand() -> Callable[..., np.ndarray]:
+        return sp.lambdify((g1, g2, QU, QV, RHO), derivation.definition.function, ["scipy", "numpy"])
 
     def draw(seed: int) -> Mapping[sp.Symbol, float]:
         rng = np.random.default_rng(seed)
         qu, qv = 10 ** rng.uniform(-1.5, 0.5, 2)
         rho = rng.choice([-1, 1]) * (1 - 10 ** rng.uniform(-4, 0))
-        return {measured: quadrature(function, qu, qv, rho), QU: qu, QV: qv, RHO: rho}
+        return {measured: quadrature(integrand(), qu, qv, rho), QU: qu, QV: qv, RHO: rho}
 
     return draw
 

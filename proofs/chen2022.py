@@ -11,6 +11,7 @@ import _chen2022_descent
 import _chen2022_floor
 import _chen2022_movement
 import _chen2022_orthogonal
+import _chen2022_output
 import _chen2022_paid
 import _chen2022_random
 import _chen2022_sandwich
@@ -19,7 +20,7 @@ import _chen2022_steep
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
 
-#: a part for each place of the theory; more parts go here
+#: a part for each place of the theory
 PROOFS: tuple[Proof, ...] = (
     *_chen2022_sandwich.PROOFS,  # (3.4), (3.7)
     *_chen2022_steep.PROOFS,  # theorems A and F
@@ -30,6 +31,7 @@ PROOFS: tuple[Proof, ...] = (
     *_chen2022_movement.PROOFS,  # section 4.10
     *_chen2022_deep.PROOFS,  # frozen features and theorem G
     *_chen2022_descent.PROOFS,  # gradient descent
+    *_chen2022_output.PROOFS,  # output weights trained as well
 )
 
 if __name__ == "__main__":

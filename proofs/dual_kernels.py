@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 import sympy as sp
 from _dual_parts import (
     DENSITY,
-    Fields,
     PATH,
     SCALE,
+    Fields,
     U,
     V,
     added,

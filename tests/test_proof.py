@@ -234,7 +234,7 @@ middle = sp.Symbol("X", real=True)
 
 def known(seed):
     """One chain of numbers at which both links hold."""
-    return {symbol: 1.0 for symbol in RATE.bound.symbols} | {RATE.bound.rhs: 3.0, middle: 2.5}
+    return dict.fromkeys(RATE.bound.symbols, 1.0) | {RATE.bound.rhs: 3.0, middle: 2.5}
 
 
 LINKS = (

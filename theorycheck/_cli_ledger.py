@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from theorycheck._cli_flags import UsageError, one_line
 
 if TYPE_CHECKING:
-    from theorycheck.ledger import Ledger
     from theorycheck.proof import Proof
     from theorycheck.statement import Theorem
 
@@ -25,7 +24,7 @@ def ledger(theorem: Theorem, given: dict[str, Any]) -> int:
     """Print the ledger of a card's proofs on one instance."""
     from theorycheck._cli_output import json_writer, say
     from theorycheck._cli_recheck import bar
-    from theorycheck.ledger import ledger as of
+    from theorycheck.ledger import ledgers
     from theorycheck.report_ledger import check_picture, draw, ledger_document, ledger_table
 
     own = {name: given.pop(name, default) for name, (_, default, _, _) in OWN.items()}
@@ -40,10 +39,8 @@ def ledger(theorem: Theorem, given: dict[str, Any]) -> int:
         with bar() as progress:
             progress(0.0, "making the instance")
             instance = theorem.example(**flags)
-            found: list[Ledger] = []
-            for number, proof in enumerate(proofs):
-                progress(number / len(proofs), proof.name)
-                found.append(of(theorem, proof, instance))
+            progress(0.1, "simulating and measuring")
+            found = ledgers(theorem, proofs, instance)
         if picture:
             draw(found, picture)
     except (ValueError, OverflowError, MemoryError, OSError) as problem:

@@ -54,13 +54,23 @@ def ledger(theorem: Theorem, proof: Proof, instance: Instance) -> Ledger:
     Raises
     ------
     ValueError
-        If the proof has no chain.
+        If the proof has no chain, or its quantities are not measured at the same times.
     """
-    if not proof.chain:
-        raise ValueError(f"the proof of {proof.name} has no chain of inequalities: there is nothing to share out")
-    known = {part.symbol for part in theorem.quantities}
-    extra = tuple(part for part in proof.quantities if part.symbol not in known)
-    values = Measurements(replace(theorem, quantities=(*theorem.quantities, *extra)), instance)
+    return ledgers(theorem, (proof,), instance)[0]
+
+
+def ledgers(theorem: Theorem, proofs: Sequence[Proof], instance: Instance) -> tuple[Ledger, ...]:
+    """Evaluate the chains of several proofs of one card on an instance, which is simulated once; see :func:`ledger`."""
+    for proof in proofs:
+        if not proof.chain:
+            raise ValueError(f"the proof of {proof.name} has no chain of inequalities: there is nothing to share out")
+    parts = {part.symbol: part for proof in proofs for part in proof.quantities}
+    parts |= {part.symbol: part for part in theorem.quantities}
+    values = Measurements(replace(theorem, quantities=tuple(parts.values())), instance)
+    return tuple(_ledger(proof, values) for proof in proofs)
+
+
+def _ledger(proof: Proof, values: Mapping[Symbol, Measured]) -> Ledger:
     needed = proof.goal.symbols.union(*(link.bound.symbols for link in proof.links))
     at = _at_one_time({symbol: values[symbol] for symbol in needed}, proof)
     whole = _entry("the whole", proof.name, proof.goal, at, math.nan)

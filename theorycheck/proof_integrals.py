@@ -2,7 +2,7 @@
 
 Let I be the integral of F and C the closed form, as functions of one variable. If
 
-    times dF = growth F + sum of weight_k F_k + a divergence,    times dC = growth C + sum of weight_k C_k
+    times dF - growth F - sum of weight_k F_k = a divergence,    times dC = growth C + sum of weight_k C_k
 
 (d: derivative by the variable), where the integral of each F_k is known to be C_k, then I - C solves times y' = growth y,
 so it vanishes on an interval, on which ``times`` is positive, if it vanishes at one point. Price's theorem is of this form.
@@ -51,6 +51,8 @@ def wrong_integral(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> s
     left, right = step.bound.lhs, step.bound.rhs
     parts = [(weight, facts[name]) for name, weight in step.weights.items()]
     over = tuple(change.fields)
+    if not _is_path(change, step.bound):
+        return f"{change.path} is no path of {change.symbol}: it needs one real symbol of its own, without a sign"
     if not all(_over_space(side, over) for side in (left, *(fact.lhs for _, fact in parts))):
         return f"the integrals are not all over the whole space of {', '.join(map(str, over))}"
     along = _along(change)
@@ -75,14 +77,14 @@ def _apart(
     left, right = step.bound.lhs, step.bound.rhs
     inside, outside = (facts[step.using[role]] for role in ROLES[:2])
     inner = sp.Add(*[weight * fact.lhs.function for weight, fact in parts], change.growth * left.function)
-    inner += sp.Add(*[sp.diff(field, g) for g, field in change.fields.items()])
+    divergence = sp.Add(*[sp.diff(field, g) for g, field in change.fields.items()])
     outer = sp.Add(*[weight * fact.rhs for weight, fact in parts], change.growth * right)
     moved = [left.function, right]
     if change.start is not None:
         moved = [sp.diff(expr, change.symbol) for expr in moved]
     pairs = [
-        (ROLES[0], inside.lhs, change.times * moved[0]), (ROLES[0], inside.rhs, inner),
-        (ROLES[1], outside.lhs, change.times * moved[1]), (ROLES[1], outside.rhs, outer),
+        (ROLES[0], inside.lhs, change.times * moved[0] - inner), (ROLES[0], inside.rhs, divergence),
+        (ROLES[1], outside.lhs.doit(), change.times * moved[1]), (ROLES[1], outside.rhs, outer),
     ]  # fmt: skip
     if change.start is not None:
         start = facts[step.using[ROLES[2]]]
@@ -100,6 +102,17 @@ def _apart(
 def _over_space(side: sp.Expr, over: tuple[sp.Symbol, ...]) -> bool:
     whole = {(g, -sp.oo, sp.oo) for g in over}
     return isinstance(side, sp.Integral) and {tuple(limit) for limit in side.limits} == whole
+
+
+def _is_path(change: Change, goal: Bound) -> bool:
+    """Return whether the path is a function of one symbol that runs over the whole real line and means nothing else."""
+    symbols = change.path.free_symbols
+    taken = goal.symbols - {change.symbol}
+    return len(symbols) == 1 and all(
+        symbol.is_real and symbol.is_nonnegative is None and symbol.is_nonpositive is None and symbol.is_integer is None
+        and symbol not in taken
+        for symbol in symbols
+    )  # fmt: skip
 
 
 def _along(change: Change) -> Along:
@@ -141,6 +154,8 @@ def continuous(expr: sp.Expr) -> bool:
 
 def dies(expr: sp.Expr, over: tuple[sp.Symbol, ...]) -> bool:
     """Return whether an expression is seen to be a tempered distribution in ``over`` times ``exp(-|over|^2/2)``."""
+    if expr == 0:
+        return True
     half = sp.Add(*[g**2 for g in over]) / 2
     for term in sp.Add.make_args(expr):
         factors = sp.Mul.make_args(term)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,7 @@ def layout(graph: Graph) -> list[list[str]]:
         rows[min(below) - 1 if depth[name] == 0 and below else depth[name]].append(name)
     rows = [row for row in rows if row]
     for _ in range(4):
-        for above, row in zip(rows, rows[1:], strict=False):
+        for above, row in pairwise(rows):
             _sort(row, above, graph.edges)
     return rows
 

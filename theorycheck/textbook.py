@@ -19,7 +19,7 @@ from theorycheck.statement import Bound
 
 x = sp.Symbol("x", real=True)
 chance, mean, expected, angle = sp.symbols("P E mu theta", nonnegative=True)
-level, lipschitz, excess, share = sp.symbols("a L u p", positive=True)
+level, lipschitz, excess, share, kept = sp.symbols("a L u p p_kept", positive=True)
 count, size = sp.symbols("M n", positive=True)
 first, second, both = sp.symbols("A B C", nonnegative=True)
 _Y = sp.Symbol("y", real=True)
@@ -147,31 +147,38 @@ def _exponents(rate: sp.Expr, rounded: sp.Expr, times: sp.Expr) -> tuple[Step, .
     )  # fmt: skip
 
 
-#: theta = log 2 is best for half the mean: the exponent is (log 2 - 1)/2 there
-_HALVED = (sp.log(2) - 1) / 2
-
-
 def _matrices(seed: int) -> Mapping[sp.Symbol, float]:
-    """The mean of M matrices e e', e uniform in the n axes: its eigenvalues are counts over M, all cases added up."""
+    """The sum of M matrices e e', e uniform in the n axes and 0: its eigenvalues are counts, all cases added up."""
     rng = _rng(seed)
-    n, m = int(rng.integers(2, 4)), int(rng.integers(1, 7))
-    cases = list(product(range(n), repeat=m))
-    low = sum(min(case.count(k) for k in range(n)) <= m / n / 2 for case in cases)
-    return {chance: low / len(cases), size: n, expected: m / n, angle: float(rng.exponential(1))}
+    n, m, part = int(rng.integers(1, 4)), int(rng.integers(1, 7)), float(rng.choice([1 / 3, 0.5, 2 / 3, rng.uniform()]))
+    cases = list(product(range(n + 1), repeat=m))
+    low = sum(min(case.count(k) for k in range(n)) <= part * m / (n + 1) for case in cases)
+    return {chance: low / len(cases), size: n, expected: m / (n + 1), angle: float(rng.exponential(0.8)), kept: part}
 
 
-_MASTER = size * sp.exp(angle * expected / 2 + expected * (sp.exp(-angle) - 1))
+_MASTER = size * sp.exp(angle * kept * expected + expected * (sp.exp(-angle) - 1))
 _LAPLACE = _proof(
     "matrix Laplace transform", {},
-    cited("Laplace", "P(least eigenvalue of a sum <= mu/2) <= n exp(theta mu/2 + mu (exp(-theta) - 1)), mu: that of its mean, summands at most 1", Bound(chance, _MASTER), "Tropp, User-friendly tail bounds for sums of random matrices (2012), Theorem 3.6 with Lemma 5.8", _matrices),
+    cited("Laplace", "P(least eigenvalue of a sum <= p mu) <= n exp(theta p mu + mu (exp(-theta) - 1)), mu: that of its mean, summands at most 1", Bound(chance, _MASTER), "Tropp, User-friendly tail bounds for sums of random matrices (2012), Theorem 3.6 with Lemma 5.8", _matrices),
 )  # fmt: skip
-MATRIX_CHERNOFF = _proof(
-    "matrix Chernoff", {},
-    apply("theta = log 2", "which is best for one half", _LAPLACE.lemma, {angle: sp.log(2)}, {}),
-    identity("value", "the exponent there", _MASTER.subs(angle, sp.log(2)), size * sp.exp(expected * _HALVED)),
-    *_exponents(_HALVED, sp.Rational(-1, 8), expected),
-    combine("together", "P <= n exp(-mu/8)", Bound(chance, size * sp.exp(-expected / 8)), {"theta = log 2": 1, "value": 1, "exponentials": size}),
-)  # fmt: skip
+
+
+def _matrix_chernoff(words: str, share: sp.Expr, rounded: sp.Expr) -> Proof:
+    """P(least eigenvalue <= share mu) <= n exp(rounded mu): theta = -log(share) is the best."""
+    best = -sp.log(share)
+    rate = sp.expand(best * share + share - 1)
+    at = {angle: best, kept: share}
+    return _proof(
+        f"matrix Chernoff, {words}", {},
+        apply("theta", "theta = -log(share), which is the best one", _LAPLACE.lemma, at, {}),
+        identity("value", "the exponent there", _MASTER.xreplace(at), size * sp.exp(expected * rate)),
+        *_exponents(rate, rounded, expected),
+        combine("together", "rounded", Bound(chance, size * sp.exp(expected * rounded)), {"theta": 1, "value": 1, "exponentials": size}),
+    )  # fmt: skip
+
+
+MATRIX_CHERNOFF = _matrix_chernoff("one half", sp.Rational(1, 2), sp.Rational(-1, 8))
+MATRIX_CHERNOFF_TWO_THIRDS = _matrix_chernoff("two thirds", sp.Rational(2, 3), sp.Rational(-1, 18))
 
 
 def _binomial(seed: int) -> Mapping[sp.Symbol, float]:
@@ -180,6 +187,8 @@ def _binomial(seed: int) -> Mapping[sp.Symbol, float]:
     return {chance: float(stats.binom.cdf(np.floor(m * p / 2), m, p)), count: m, share: p}
 
 
+#: theta = log 2 is best for half the mean: the exponent is (log 2 - 1)/2 there
+_HALVED = (sp.log(2) - 1) / 2
 _POWER = sp.exp(count * share * sp.log(2) / 2)
 _BELOW = {"share": Bound(share, sp.S.One)}
 CHERNOFF = _proof(
@@ -248,5 +257,5 @@ SIGNS = _proof(
 )  # fmt: skip
 
 PROOFS: tuple[Proof, ...] = (
-    MARKOV, EXPONENTIAL, JENSEN, TRIANGLE, UNION, GROENWALL, BOOTSTRAP, _LAPLACE, MATRIX_CHERNOFF, CHERNOFF, CHERNOFF_ABOVE, HOEFFDING, GAUSSIAN, SIGNS,
+    MARKOV, EXPONENTIAL, JENSEN, TRIANGLE, UNION, GROENWALL, BOOTSTRAP, _LAPLACE, MATRIX_CHERNOFF, MATRIX_CHERNOFF_TWO_THIRDS, CHERNOFF, CHERNOFF_ABOVE, HOEFFDING, GAUSSIAN, SIGNS,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import sympy as sp
 from scipy import optimize, special
 
 from theorycheck import measure
@@ -26,6 +27,7 @@ from theorycheck.flow import Run
 from theorycheck.grams import Array
 from theorycheck.model import Instance
 from theorycheck.sharpen import Rung, Sharpening
+from theorycheck.statement import Theorem
 from theorycheck.theorems.caron2023 import r0, r1, r2
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.certificates import CERTIFICATES
@@ -201,29 +203,27 @@ def best(data: Data, means: Means, smooth: bool, shares: bool) -> float:
     return math.exp(min(float(found.fun), objective(start)))
 
 
+def _stated(instance: Instance, theorem: Theorem, width: sp.Expr, unrounded: sp.Expr) -> tuple[Rung, Rung]:
+    """Return the card's own width, and the same without rounding."""
+    needed = width.free_symbols | unrounded.free_symbols
+    parts = [part for part in theorem.quantities if part.symbol in needed]
+    values = {part.symbol: float(part.measure(Run(instance)).value) for part in parts}
+    return (
+        Rung("stated", "the theorem's width", float(width.subs(values))),
+        Rung("rounding", "its constants before they were rounded", float(unrounded.subs(values))),
+    )
+
+
 def _ladder_relu(instance: Instance) -> tuple[Rung, ...]:
     data = data_of(instance)
-    values = {
-        part.symbol: part.measure(Run(instance)).value
-        for part in r1.R1.quantities
-        if part.symbol in r1.WIDTH.free_symbols
-    }
     plain = Means(markov_residual, markov_flips, half_uniform)
     tails = replace(plain, residual=gaussian_residual)
     chernoff = replace(tails, flips=chernoff_flips)
     rows = replace(tails, flips=row_flips)
     free = replace(rows, uniform=best_uniform)
-    ball = replace(data, spectral=float(len(data.gram)))
-    ball = replace(
-        ball,
-        gram=np.eye(len(data.gram)),
-        labels=math.sqrt(len(data.gram)) * float(np.abs(instance.labels).max()),
-        variance=len(data.gram) / (2 * data.d),
-    )
     quarter = (0.25, 0.25, 0.25)
     return (
-        Rung("stated", "the theorem's width", float(r1.WIDTH.subs(values))),
-        Rung("rounding", "its constants before they were rounded", width(ball, plain, quarter, 0.5, False)),
+        *_stated(instance, r1.R1, r1.WIDTH, sp.Max(s.uniform_part_width(s.n, s.delta / 4), r1.UNROUNDED)),
         Rung("norms", "the data's norms: s_X and sum |x_i|^2 in place of n, |y|^2 + tr Sigma in place of n D^2", width(data, plain, quarter, 0.5, False)),
         Rung("events", "three events in place of four, and the best split of delta", best(data, plain, False, False)),
         Rung("residual", "Gaussian concentration of |r_0| in place of Markov", best(data, tails, False, False)),
@@ -235,15 +235,11 @@ def _ladder_relu(instance: Instance) -> tuple[Rung, ...]:
 
 def _ladder_smooth(instance: Instance) -> tuple[Rung, ...]:
     data = data_of(instance)
-    known = [part for part in r2.R2.quantities if part.symbol in (r2.WIDTH + r2.UNROUNDED).free_symbols]
-    values = {part.symbol: part.measure(Run(instance)).value for part in known}
-    uniform = float(s.uniform_part_width(s.n, s.delta / 2).subs(values))
     plain = Means(markov_residual, smooth_width, half_uniform)
     tails = replace(plain, residual=gaussian_residual)
     half = (0.5, 0.5, 0.0)
     return (
-        Rung("stated", "the theorem's width", float(r2.WIDTH.subs(values))),
-        Rung("rounding", "its constants before they were rounded", max(uniform, float(r2.UNROUNDED.subs(values)))),
+        *_stated(instance, r2.R2, r2.WIDTH, sp.Max(s.uniform_part_width(s.n, s.delta / 2), r2.UNROUNDED)),
         Rung("norms", "the data's norms in place of n, |y|^2 + tr Sigma in place of n D_1^2", width(data, plain, half, 0.5, True)),
         Rung("events", "the best split of delta", best(data, plain, True, False)),
         Rung("residual", "Gaussian concentration of |r_0| in place of Markov", best(data, tails, True, False)),
