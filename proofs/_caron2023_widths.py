@@ -6,7 +6,7 @@ gamma kappa_n/4 of the theorems, and R0's test follows from a flip mass (ReLU) o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import _caron2023_chances as ch
 import _caron2023_lemmas as of
@@ -14,12 +14,11 @@ import sympy as sp
 
 from theorycheck import measure, textbook
 from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_card, of_claim
-from theorycheck.proof_steps import Step, apply, combine, enclosed, monotone
+from theorycheck.proof_steps import Step, apply, combine, monotone
 from theorycheck.proof_verify import REST
-from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity, Theorem
 from theorycheck.theorems import core
-from theorycheck.theorems.caron2023 import definite, flips, r0, r1
+from theorycheck.theorems.caron2023 import definite, flips, r0
 from theorycheck.theorems.caron2023 import setting as s
 
 THETA = 1 / sp.sqrt(2)
@@ -143,24 +142,6 @@ def relu_test(reach: sp.Expr, *signs: str) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def flip_chance(
-    theorem: Theorem, reach: sp.Expr, failure: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr
-) -> tuple[Step, ...]:
-    """Steps to ``P_3 <= failure`` by Markov (L6) for ``T_1 <= ALLOWED``."""
-    mean = ch.LIGHT_MASS.subs(of.reach, reach)
-    in_width = mean.subs(s.m, _w) / s.ALLOWED
-    return (
-        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: reach}, {}, *SURE),
-        combine("room for L6", "what is allowed is positive", Bound(sp.S.Zero, s.ALLOWED, strict=True), {"kappa positive": s.ALLOWED / s.kappa}),
-        apply("Markov for L6", "P(T_1 > a) <= E T_1/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_flips, textbook.mean: ch.mean_mass, textbook.level: s.ALLOWED}, {"level": "room for L6"}, "kappa positive"),
-        width(theorem, rounded, "width for L6"),
-        enclosed("rounding", "the constant of the width is rounded upward", Bound(sp.simplify(unrounded / rounded), sp.S.One), {}),
-        combine("unrounded width", "so the unrounded width is reached", Bound(unrounded, s.m), {"rounding": rounded, "width for L6": 1, **dict.fromkeys(SURE, 0)}),
-        monotone("tail of L6", "which is what the width allows", Bound(mean / s.ALLOWED, failure), "unrounded width", sp.Lambda(_w, in_width), *SURE, f"{GIVEN}delta below 1"),
-        combine("chance of the flips", "together", Bound(ch.P_flips, failure), {"Markov for L6": 1, "L6": 1 / s.ALLOWED, "tail of L6": 1, **dict.fromkeys(SURE, 0)}),
-    )  # fmt: skip
-
-
 # --- what R0 gives on the events -----------------------------------------------------------------------
 
 INSIDE = combine(
@@ -215,29 +196,6 @@ def failure(*parts: tuple[sp.Symbol, str], spare: sp.Expr) -> Step:
         Bound(total, s.delta),
         {label: 1 for _, label in parts} | {REST: s.delta * spare},
     )
-
-
-# --- R1 --------------------------------------------------------------------------------------------------
-
-_SQUARE = s.n * (s.C**2 + 1 / (2 * s.d)) / (s.delta / 4)
-_EVENTS_1 = (
-    UNIFORM,
-    Event("residual", Bound(r0.r_0**2, _SQUARE), ch.P_residual),
-    Event("flip mass", Bound(ch.mass, s.ALLOWED), ch.P_flips),
-)
-_POOL = (
-    *positive(False), *norms(s.n),
-    monotone("residual", "|r_0|, on the event", Bound(r0.r_0, sp.sqrt(_SQUARE)), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y))),
-    *radius(s.n, sp.sqrt(_SQUARE)), *relu_test(r1.REACH),
-    *uniform(r1.R1, s.n, s.delta / 4), *markov_residual(ch.L4, _SQUARE, s.delta / 4),
-    *flip_chance(r1.R1, r1.REACH, s.delta / 4, r1.ROUNDED, r1.UNROUNDED),
-)  # fmt: skip
-_CHANCES = (
-    (ch.P_uniform, "chance of the uniform part"),
-    (ch.P_residual, "chance of the residual"),
-    (ch.P_flips, "chance of the flips"),
-)
-_FAILS = failure(*_CHANCES, spare=sp.Rational(1, 4))
 
 
 def gram_moves(spread: sp.Expr, of_spread: sp.Expr, card: Theorem, own: str, first: Step) -> tuple[Step, ...]:
@@ -303,38 +261,3 @@ def three(shared: Parts, card: Theorem, own: str, radius: str = "radius", only_c
             )
         )
     return found
-
-
-def _r1_d(shared: Parts) -> tuple[Proof, Proof]:
-    """Claim d has one more event, and one more chance."""
-    heavy = Event("heavy flips", Bound(ch.heavy, r1.SPREAD), ch.P_heavy)
-    signs = dict.fromkeys(SURE, 0)
-    chance = (
-        apply("L6, weights lambda_j", "its mean", ch.L6_HEAVY.lemma, {of.reach: r1.REACH}, {}, *SURE),
-        combine("room for heavy flips", "the level of the event is positive", Bound(sp.S.Zero, r1.SPREAD, strict=True), {REST: r1.SPREAD, **signs}),
-        apply("Markov for heavy flips", "P(T_lambda > a) <= E T_lambda/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_heavy, textbook.mean: ch.mean_heavy, textbook.level: r1.SPREAD}, {"level": "room for heavy flips"}, *SURE),
-        combine("chance of heavy flips", "together", Bound(ch.P_heavy, s.delta / 4), {"Markov for heavy flips": 1, "L6, weights lambda_j": 1 / r1.SPREAD, **signs}),
-    )  # fmt: skip
-    all_four = replace(
-        failure(*_CHANCES, (ch.P_heavy, "chance of heavy flips"), spare=sp.S.Zero), label="all four chances"
-    )
-    chances = of.part(r1.R1, (), (*_POOL, *chance, all_four), all_four.label)
-    first = combine(
-        "on the event",
-        "so B_F is at most what the theorem says",
-        Bound(r0.heavy_flips, r1.SPREAD),
-        {"heavy trace": 1, f"{EVENT}heavy flips": 1},
-    )
-    steps = (
-        *shared.signs, INSIDE, of.use(shared.test, "test"), of.use(chances, "failure"), of.use(shared.radius, "radius"),
-        apply("heavy trace", "B_F <= T_lambda (L5)", ch.TRACE_HEAVY.lemma, {ch.near: NEAR, of.reach: r1.REACH}, {"radius": "radius"}, *SIGNS),
-        *gram_moves(r1.SPREAD, r0.heavy_flips, r0.R0, "ReLU", first),
-    )  # fmt: skip
-    return chances, of_claim(r1.R1, "d", *steps, events=(*shared.events, heavy), failure="failure")
-
-
-_R1 = parts(r1.R1, _EVENTS_1, _POOL, _FAILS, False)
-PROOFS: tuple[Proof, ...] = (*_R1.proofs, *three(_R1, r0.R0, "ReLU"), *_r1_d(_R1))
-
-if __name__ == "__main__":
-    raise SystemExit(run(PROOFS))

@@ -9,8 +9,8 @@ import _caron2023_certificates
 import _caron2023_chances
 import _caron2023_initial
 import _caron2023_log
+import _caron2023_r1
 import _caron2023_smooth
-import _caron2023_widths
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
@@ -19,7 +19,7 @@ PROOFS: tuple[Proof, ...] = (
     *_caron2023_initial.PROOFS,
     *_caron2023_certificates.PROOFS,
     *_caron2023_chances.PROOFS,
-    *_caron2023_widths.PROOFS,
+    *_caron2023_r1.PROOFS,
     *_caron2023_log.PROOFS,
     *_caron2023_smooth.PROOFS,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def ladder(one, **flags):
 def test_every_rung_is_at_most_the_one_above(one, flags):
     widths = list(ladder(one, **flags).values())
     assert all(math.isfinite(width) and width > 0 for width in widths)
-    assert all(low <= high * (1 + 1e-3) for high, low in zip(widths, widths[1:], strict=False)), widths
+    assert all(low <= high * (1 + 1e-3) for high, low in pairwise(widths)), widths
 
 
 def test_r1_at_n_3_is_sharpened_by_far_more_than_a_hundred_times_and_certified():

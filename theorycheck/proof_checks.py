@@ -89,7 +89,7 @@ def on_box(bound: Bound, box: Mapping[sp.Symbol, tuple[float, float]]) -> str:
         return f"no range for {', '.join(sorted(map(str, missing)))}"
     if not slack.free_symbols:
         with ctx.workprec(_BITS):
-            low, high = ends(evaluator({})(slack))
+            low, _ = ends(evaluator({})(slack))
         return "" if low > 0 else f"slack {low:.6g}"
     if positive_on(slack, box) is not None:
         return ""
