@@ -1,99 +1,100 @@
 """Execute the notebooks and write each as ``.ipynb`` beside its source: ``python notebooks/_build.py [NAME ...]``.
 
 The ``.py`` files (jupytext's percent format) are the sources; the ``.ipynb`` files are what comes out, with figures. What
-would change from one build to the next (ids, times, the machine's Python) is left out, so that equal outputs are equal files.
+would change from one build to the next (ids, times, this machine's Python) is left out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 FOLDER = Path(__file__).resolve().parent
 #: longest time for one cell, in seconds
 TIMEOUT = 300
+#: all that is kept of a notebook's metadata
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+#: where Jupyter, IPython and Matplotlib write, by variable
+PLACES = ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def sources(folder: Path = FOLDER) -> list[Path]:
-    """Return the notebooks; names that begin with ``_`` are not notebooks."""
+    """Return the notebooks; files whose names begin with ``_`` are none."""
     return sorted(folder.glob("[!_]*.py"))
 
 
-def read(source: Path):
+def read(source: Path) -> NotebookNode:
     """Return a source as a notebook without outputs, with ids by place."""
     import jupytext
 
     notebook = jupytext.read(source)
-    # plain metadata: none of jupytext's, none of this machine's Python
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells):
-        cell["id"], cell["metadata"] = f"cell-{number:02d}", {}
+        cell["id"] = f"cell-{number:02d}"
+    return _plain(notebook)
+
+
+def _plain(notebook: NotebookNode) -> NotebookNode:
+    """Take out what a machine, a clock or a tool has written into the metadata."""
+    from nbformat import from_dict
+
+    notebook.metadata = from_dict(METADATA)
+    for cell in notebook.cells:
+        cell.metadata = from_dict({})
     return notebook
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return what a kernel needs so that it writes into this folder and nowhere else, and uses this Python."""
-    places = ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
-    for place in places:
-        (folder / place.lower()).mkdir(parents=True, exist_ok=True)
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    return {place: str(folder / place.lower()) for place in places} | {"PYTHONHASHSEED": "0"} | threads
-
-
-def execute(source: Path, folder: Path, extra: Mapping[str, str] | None = None, timeout: int = TIMEOUT):
-    """Return the notebook after a run in a fresh kernel of this Python.
+def execute(
+    source: Path, folder: Path, extra: Mapping[str, str] | None = None, *, allow_errors: bool = False
+) -> NotebookNode:
+    """Return a source after a run in a fresh kernel of this Python.
 
     Parameters
     ----------
     folder
-        Where the kernel runs and keeps its own files.
+        Where the kernel runs, and where Jupyter and the kernel keep their own files.
     extra
         More variables for the kernel's environment.
+    allow_errors
+        Go on after a cell that fails.
 
     Raises
     ------
     nbclient.exceptions.CellExecutionError
-        If a cell fails.
+        If a cell fails, unless that is allowed.
     """
-    settings = environment(folder) | dict(extra or {})
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)  # jupyter_client looks these up in its own process too
+    own = {name: str(folder / name.lower()) for name in PLACES} | dict.fromkeys(THREADS, "1")
+    for name in PLACES:
+        (folder / name.lower()).mkdir(parents=True, exist_ok=True)
+    # fonts are looked for once in a new folder, and a note about it must not end up in a cell
+    subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], env={**os.environ, **own}, check=True)
+    before = dict(os.environ)
+    os.environ.update(own)  # for the client, which has places of its own
     try:
-        from jupyter_client.kernelspec import KernelSpec
-        from jupyter_client.manager import AsyncKernelManager
         from nbclient import NotebookClient
 
-        # a kernel of this very Python, whether or not one is installed
-        manager = AsyncKernelManager(kernel_name="python3")
-        manager._kernel_spec = KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="Python 3",
-            language="python",
-        )
         client = NotebookClient(
-            read(source),
-            km=manager,
-            timeout=timeout,
-            record_timing=False,
-            resources={"metadata": {"path": str(folder)}},
-        )
-        asyncio.run(client.async_execute(cleanup_kc=True))
-        asyncio.run(asyncio.sleep(0))
+            read(source), timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(folder)}},
+            record_timing=False, coalesce_streams=True, allow_errors=allow_errors, extra_arguments=["--log-level=CRITICAL"],
+        )  # fmt: skip
+        asyncio.run(client.async_execute(env={**os.environ, **(extra or {})}))
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    return client.nb
+        os.environ.clear()
+        os.environ.update(before)
+    return _plain(client.nb)
 
 
 def build(source: Path) -> Path:
@@ -102,10 +103,6 @@ def build(source: Path) -> Path:
 
     with tempfile.TemporaryDirectory() as folder:
         notebook = execute(source, Path(folder))
-    # what the kernel said about itself
-    notebook.metadata = read(source).metadata
-    for cell in notebook.cells:
-        cell["metadata"] = {}
     target = source.with_suffix(".ipynb")
     nbformat.write(notebook, target)
     return target
@@ -114,7 +111,7 @@ def build(source: Path) -> Path:
 def main(names: list[str]) -> int:
     """Build the notebooks that are named, or all."""
     for source in sources():
-        if not names or source.stem in names or source.name in names:
+        if not names or source.stem in names:
             print(build(source).name, flush=True)
     return 0
 

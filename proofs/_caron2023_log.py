@@ -61,7 +61,7 @@ def _flips() -> tuple[Step, ...]:
         monotone("mean in the width", "at that width the mean is half of what is allowed", Bound(mean, s.ALLOWED / 2), "width for L6", sp.Lambda(_w, mean.subs(s.m, _w)), *w.SURE, *SIGNS),
         apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: r1.REACH_LOG}, {}, *w.SURE, *SIGNS),
         combine("mean", "so E T_1 is at most half of what is allowed", Bound(ch.mean_mass, s.ALLOWED / 2), {"L6": 1, "mean in the width": 1}),
-        apply("Chernoff for the flips", "m T_1 d/n is a sum of m n variables in [0, 1], weighed by norms at most 1", textbook.CHERNOFF_ABOVE.lemma, {textbook.chance: ch.P_flips, textbook.expected: count.subs(_w, s.m)}, {}, "mean"),
+        apply("Chernoff for the flips", "m T_1 d/n is a sum over nodes of m independent variables in [0, 1], of mean at most m d/n times half of what is allowed", textbook.CHERNOFF_ABOVE.lemma, {textbook.chance: ch.P_flips, textbook.expected: count.subs(_w, s.m)}, {}, "mean"),
         w.width(CARD, r1.TAIL, "width for the tail"),
         monotone("tail in the width", "which is what the width allows", Bound(sp.exp(-count.subs(_w, s.m) / 3), _PART), "width for the tail", sp.Lambda(_w, sp.exp(-count / 3)), "kappa positive", _BELOW),
         combine("chance of the flips", "together", Bound(ch.P_flips, _PART), {"Chernoff for the flips": 1, "tail in the width": 1}),

@@ -102,7 +102,7 @@ def changes(
         "the closed form's derivative by rho is the closed form of the slopes",
         "the same derivative at -1 < rho < 1, the same value at 0",
     )
-    return first, *_alike(derivation, change, parts, told, sp.diff(left.function, RHO), sp.diff(right, RHO))
+    return _alike(derivation, change, parts, told, sp.diff(left.function, RHO), sp.diff(right, RHO), first)
 
 
 def reduced(derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp.Expr, Bound]]) -> tuple[Step, ...]:
@@ -117,7 +117,7 @@ def reduced(derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp
 
 def _alike(
     derivation: Derivation, change: Change, parts: Mapping[str, tuple[sp.Expr, Bound]], says: tuple[str, str, str],
-    inside: sp.Expr, outside: sp.Expr,
+    inside: sp.Expr, outside: sp.Expr, *besides: Step,
 ) -> tuple[Step, ...]:  # fmt: skip
     left, right = derivation.definition, derivation.closed_form
     inner = sp.Add(*[weight * known.lhs.function for weight, known in parts.values()], change.growth * left.function)
@@ -129,8 +129,9 @@ def _alike(
         slope = change.times * sp.Derivative(right, RHO)
     roles = ROLES if change.start is not None else ROLES[:2]
     return (
-        identity("integrand", says[0], change.times * inside - inner, divergence),
         identity("closed form", says[1], slope, outer),
+        identity("integrand", says[0], change.times * inside - inner, divergence),
+        *besides,
         attacked(derivation),
         integrated("dual", says[2], left, right, change, {label: weight for label, (weight, _) in parts.items()}, {role: role for role in roles}, "quadrature"),
     )  # fmt: skip

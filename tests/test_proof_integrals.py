@@ -8,9 +8,12 @@ import pytest
 import sympy as sp
 
 from theorycheck import proof_integrals as integrals
+from theorycheck.proof_files import folder, load
 from theorycheck.proof_steps import Change, Lemma, Trust, apply, combine, identity, integrated
 from theorycheck.proof_verify import check_steps
 from theorycheck.statement import Bound
+from theorycheck.symbolic.activations import ACTIVATIONS
+from theorycheck.symbolic.gaussian import dual
 
 a, b, c = sp.symbols("a b c", nonnegative=True)
 
@@ -61,10 +64,6 @@ JUMP = sp.exp(-(t**2) / 2) * (1 + sp.atan(t) + sp.atan(1 / t) - sp.pi / 2)
         # the divergence of g integrates to 1 over each unit of area, not to 0
         ({"fields": {g: sp.sin(t * g) * NORMAL, h: h}}, "tempered"),
         ({"fields": {g: sp.sin(t * g) * sp.exp(-(h**2) / 2), h: sp.S.Zero}}, "tempered"),
-        # one that is positive only never starts at 0
-        ({"path": sp.Symbol("k", positive=True)}, "no path"),
-        ({"path": sp.Symbol("k", integer=True)}, "no path"),
-        ({"path": sp.Symbol("k", real=True) + sp.Symbol("l", real=True)}, "no path"),
         ({"growth": -g}, "depends on what is integrated over"),
         ({"closed": 2 * sp.exp(-(t**2) / 2)}, "start"),
         ({"closed": sp.exp(-(t**2))}, "outside"),
@@ -89,6 +88,16 @@ def test_an_integral_step_stands_on_equations_only():
     facts = {name: change()[k].step.bound for k, name in enumerate(("inside", "outside", "start"))}
     (found,) = check_steps((step,), facts)
     assert "is no equation" in found.note
+
+
+@pytest.mark.parametrize(
+    "path", [sp.Symbol("k", positive=True), sp.Symbol("k", integer=True), sp.Symbol("k", real=True) + sp.Symbol("l", real=True), sp.S.One]
+)  # fmt: skip
+def test_a_path_runs_over_the_whole_line(path):
+    """One that is positive only never starts at 0, one of integers never moves."""
+    (*before, last) = (one.step for one in change())
+    moved = replace(last, change=replace(last.change, path=path))
+    assert "no path" in check_steps((*before, moved), {})[-1].note
 
 
 def test_jumps_and_densities_at_a_point():
@@ -129,3 +138,11 @@ def test_what_has_been_shown_to_be_equal_may_be_used_either_way():
     assert [one.trust for one in check_steps((taken, back), {})] == [Trust.SYMBOLIC] * 2
     weak = apply("taken", "", replace(lemma, equation=False), {b: c}, {})
     assert check_steps((weak, back), {})[-1].trust is Trust.BROKEN
+
+
+def test_every_dual_that_the_rules_derive_has_a_proof():
+    shown = {proof.goal for proof in load(folder() / "dual_kernels.py")}
+    derived = [dual(expr, name) for name, s in ACTIVATIONS.items() for expr in (s.expr, s.slope)]
+    found = [one for one in derived if one is not None]
+    assert len(found) >= 18
+    assert {Bound(one.definition, one.closed_form) for one in found} <= shown

@@ -10,7 +10,7 @@ import pytest
 
 from theorycheck import report_proof
 from theorycheck.proof_files import behind, files, load, proofs, reasons, unproved
-from theorycheck.proof_steps import Kind, Trust
+from theorycheck.proof_steps import Checked, Kind, Trust
 from theorycheck.proof_verify import check_steps
 from theorycheck.statement import Bound
 from theorycheck.theorems import cards
@@ -76,7 +76,7 @@ def test_what_is_applied_has_a_proof_and_there_is_no_circle():
     known = {proof.name: proof for proof in PROOFS}
     assert len(known) == len(PROOFS)
     for proof in PROOFS:
-        assert proof.name not in {name for one in behind((proof,), PROOFS) for name in one.applied}, proof.name
+        assert proof.name not in {name for one in behind((proof,)) for name in one.applied}, proof.name
 
 
 def test_a_statement_that_is_applied_is_the_one_that_was_proved():
@@ -104,3 +104,12 @@ def test_a_broken_proof_ends_in_status_1(capsys):
 def test_parts_are_no_files_of_their_own():
     assert [path for path in FILES if path.name.startswith("_")] == []
     assert all(load(path) for path in FILES)
+
+
+def test_the_readme_tells_the_counts():
+    """By kind, which is the trust of a step that is not broken: what ``theorycheck prove`` prints at its end."""
+    trust = {Kind.ENCLOSED: Trust.ENCLOSED, Kind.SAMPLED: Trust.SAMPLED, Kind.CITED: Trust.CITED}
+    found = [Checked(step, trust.get(step.kind, Trust.SYMBOLIC)) for proof in PROOFS for step in proof.steps]
+    text = (FILES[0].parent.parent / "README.md").read_text(encoding="utf-8")
+    told = text.split("<!-- counts -->")[1].split("<!-- end -->", maxsplit=1)[0].strip()
+    assert told == f"Today: {len(PROOFS)} proofs, {report_proof.counts(found)}."

@@ -77,13 +77,15 @@ def _chosen(label: str | None) -> tuple[tuple[Proof, ...], tuple[Proof, ...]]:
     stand on; all proofs without a label."""
     from theorycheck.proof_files import behind
 
-    every = proofs()
     if label is None:
-        return every, ()
+        return proofs(), ()
+    paper = label.split(" ")[0].partition(".")[0]
+    every = proofs(paper)
     found = tuple(one for one in every if label in (_card(one), _card(one).partition(".")[0], one.name))
     if not found:
-        raise UsageError(f"there is no proof of {label!r} yet: {nearest(label, sorted({_card(one) for one in every}))}")
-    rest = behind(found, every)
+        names = sorted({_card(one) for one in every})
+        raise UsageError(f"there is no proof of {label!r}: {nearest(label, names)}")
+    rest = behind(found)
     # a lemma of the paper that no card states is part of the proof
     own = tuple(one for one in rest if _card(one) == _card(found[0]).partition(".")[0])
     return (*own, *found), tuple(one for one in rest if one not in own)

@@ -47,6 +47,8 @@ def difference(expr: sp.Expr) -> str:
 
     Balls look first, so that a false identity has a place; then SymPy has to bring it to 0.
     """
+    if expr.has(sp.Integral, sp.Sum, sp.Derivative, sp.Subs):
+        expr = expr.doit()  # so that balls can look at it
     defined, shown = 0, _concrete(expr)
     for point in points(shown.free_symbols):
         with ctx.workprec(_BITS):
@@ -75,7 +77,13 @@ def _concrete(expr: sp.Expr) -> sp.Expr:
 
 def _vanishes(expr: sp.Expr) -> bool:
     expr = expr.doit()
-    for attempt in (sp.expand, sp.simplify, lambda e: sp.simplify(sp.expand(e.rewrite(sp.exp))), sp.radsimp):
+    for attempt in (
+        sp.expand,
+        lambda e: sp.expand(sp.numer(sp.together(e))),
+        sp.simplify,
+        lambda e: sp.simplify(sp.expand(e.rewrite(sp.exp))),
+        sp.radsimp,
+    ):
         found = attempt(expr)
         if found == 0:
             return True

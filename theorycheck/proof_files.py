@@ -100,7 +100,7 @@ def reasons(path: Path) -> dict[str, str]:
     return dict(getattr(sys.modules[f"theorycheck_proof_files.{path.stem}"], "REASONS", {}))
 
 
-def behind(chosen: Iterable[Proof], every: Iterable[Proof]) -> tuple[Proof, ...]:
+def behind(chosen: Iterable[Proof]) -> tuple[Proof, ...]:
     """Return the proofs of what some proofs apply, and of what those apply, without the chosen ones.
 
     Raises
@@ -108,14 +108,19 @@ def behind(chosen: Iterable[Proof], every: Iterable[Proof]) -> tuple[Proof, ...]
     KeyError
         If what is applied has no proof.
     """
-    known = {proof.name: proof for proof in every}
     found: dict[str, Proof] = {}
     first = list(chosen)
     left = [name for proof in first for name in proof.applied]
     while left:
-        name = left.pop()
+        name = left.pop(0)
         if name not in found:
-            found[name] = known[name]
-            left += known[name].applied
+            found[name] = _named(name)
+            left += found[name].applied
     own = {proof.name for proof in first}
-    return tuple(proof for name, proof in known.items() if name in found and name not in own)
+    return tuple(proof for name, proof in found.items() if name not in own)
+
+
+def _named(name: str) -> Proof:
+    """Return the proof of this name, from the file that its first word names."""
+    known = {proof.name: proof for proof in proofs(name.split(maxsplit=1)[0].partition(".")[0])}
+    return known[name]

@@ -139,6 +139,8 @@ def _applied(step: Step, facts: Mapping[str, Bound]) -> str:
     lemma = step.lemma
     assert lemma is not None
     signs = known_signs(facts[name] for name in step.uses)
+    if strangers := [key for key in step.where if not key.is_Symbol]:
+        return f"{strangers[0]} is no symbol: only symbols can stand for something else"
     for symbol, expr in step.where.items():
         if symbol.is_nonnegative and not nonnegative(expr.xreplace(signs)):
             return f"{expr}, which stands for {symbol} of {lemma.name}, is not seen to be nonnegative"
