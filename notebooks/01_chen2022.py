@@ -166,12 +166,10 @@ moved = np.abs(instance.inner * instance.inputs @ (run.final_weights - instance.
 counted = (start >= low + eta) & (start <= high - eta)
 figure, axes = plt.subplots()
 axes.semilogy(start[~counted], moved[~counted], "o", color="0.6", markersize=3, fillstyle="none", label="not counted")
-axes.semilogy(
-    start[counted], moved[counted], "k.", markersize=4, label=f"counted: starts {eta:g} inside [{low:g}, {high:g}]"
-)
-axes.axhline(window, color="k", linestyle="--", label=f"theorem, for every neuron and all times: {window:.3f}")
-axes.set(xlabel="preactivation at time 0, h(0)", ylabel="movement, |h(T) - h(0)|", ylim=(2e-5, 3))
-axes.legend(loc="lower center", framealpha=1, fontsize=9)
+axes.semilogy(start[counted], moved[counted], "k.", markersize=4, label=f"counted: {eta:g} inside [{low:g}, {high:g}]")
+axes.axhline(window, color="k", linestyle="--", label=f"theorem, all neurons, all times: {window:.3f}")
+axes.set(xlabel="preactivation at time 0, h(0)", ylabel="movement, |h(T) - h(0)|", ylim=(2e-5, 1))
+axes.legend(loc="upper center", bbox_to_anchor=(0.46, -0.16), ncols=3, fontsize=8, columnspacing=1)
 plt.show()
 print(f"largest movement {moved.max():.4f}, window {window:.4f}, margin eta {eta}")
 

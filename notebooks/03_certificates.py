@@ -70,7 +70,7 @@ for name in attempt.found.evidence:
 
 # %%
 for test in attempt.tests:
-    print(f"test {test.label}: {test.lhs:.6g} {'<' if test.strict else '<='} {test.rhs:.6g}, {test.truth.value}")
+    print(f"{test.label}: {test.lhs:.6g} {'<' if test.strict else '<='} {test.rhs:.6g}, {test.truth.value}")
 for one in attempt.conclusions:
     print(f"proved {one.side} {one.value:.10g}: {one.says}")
 

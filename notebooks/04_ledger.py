@@ -85,7 +85,7 @@ plt.show()
 # ## 2. caron2023, R2 with the data's own constants: rate and movement
 #
 # A theorem with a probability, at the width that it asks for (`m=0`). Its claim (b) is about the rate, (c) about the movement
-# of the nodes.
+# of the nodes, so that what was seen stands on its left side (hatched) and the promise on its right.
 
 # %%
 r2 = card("caron2023.r2_data")

@@ -161,6 +161,7 @@ def test_a_stale_notebook_is_seen(tmp_path):
     assert stale(source) == ["there is no .ipynb beside it"]
     notebook = executed(source)
     assert not stale(source)
+    assert kinds(notebook) == [[("stream",)], []] != kinds(build.read(source))
     written(tmp_path, GOOD.replace("x = 2", "x = 3"))
     assert stale(source) == ["the cells differ"]
     written(tmp_path)

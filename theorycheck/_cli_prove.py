@@ -34,25 +34,26 @@ def prove(label: str | None, form: str, graph: str | None, json: str | None) -> 
     from theorycheck.proof_steps import Trust
     from theorycheck.report_graph import draw, mermaid
     from theorycheck.report_ledger import check_picture
-    from theorycheck.report_proof import behind_line, counts, latex, proof_document, proof_lines
+    from theorycheck.report_proof import behind_line, counts, latex, proof_document, proof_lines, trusts
 
     write = json_writer(json)
     try:
         if graph:
             check_picture(Path(graph))
         found, others = _checked(*_chosen(label))
+        trust = trusts([*found, *others])
         if graph:
-            draw(found, Path(graph))
+            draw(found, Path(graph), trust)
     except (ValueError, OSError) as problem:
         raise UsageError(one_line(problem)) from None
     every = [one for _, checked in found for one in checked]
     if json != "-" and form == "text":
-        say_text("".join("\n".join(proof_lines(*one)) + "\n\n" for one in found))
+        say_text("".join("\n".join(proof_lines(*one, trust)) + "\n\n" for one in found))
         say_text(f"{len(found)} proofs, {counts(every)}")
         if others:
-            say_text(behind_line(others))
+            say_text(behind_line([proof for proof, _ in others], trust))
     elif json != "-":
-        say_text(latex(found) if form == "latex" else mermaid(found))
+        say_text(latex(found) if form == "latex" else mermaid(found, trust))
     write({"proofs": [proof_document(*one) for one in found], "stands_on": [proof_document(*one) for one in others]})
     return 1 if any(one.trust is Trust.BROKEN for _, checked in (*found, *others) for one in checked) else 0
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from theorycheck.proof import Proof
-from theorycheck.proof_steps import Checked
-from theorycheck.report_proof import weakest
+from theorycheck.proof_steps import Checked, Trust
+from theorycheck.report_proof import trusts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,39 +37,44 @@ class Graph:
     edges: tuple[tuple[str, str], ...]
 
 
-def graphs(found: Found) -> list[Graph]:
-    """Return a graph for each proof, or one graph of proofs if there are many."""
-    return [_steps(proof, checked) for proof, checked in found] if len(found) <= FEW else [_proofs(found)]
+def graphs(found: Found, trust: Mapping[str, Trust] = MappingProxyType({})) -> list[Graph]:
+    """Return a graph for each proof, or one graph of proofs if there are many.
+
+    A step that applies a lemma, and a proof, are coloured by the weakest step behind them, as far as ``trust`` tells.
+    """
+    known = {**trusts(found), **trust}
+    return [_steps(proof, checked, known) for proof, checked in found] if len(found) <= FEW else [_proofs(found, known)]
 
 
-def _steps(proof: Proof, checked: Sequence[Checked]) -> Graph:
+def _steps(proof: Proof, checked: Sequence[Checked], trust: Mapping[str, Trust]) -> Graph:
     nodes = {name: ("premise", name) for name in proof.premises if any(name in one.step.uses for one in checked)}
     edges = []
     for one in checked:
         by = f"\nby {one.step.lemma.name}" if one.step.lemma else ""
-        nodes[one.step.label] = (one.trust.value, f"{one.step.label}{by}")
+        look = (
+            trust.get(one.step.lemma.name, one.trust) if one.step.lemma and one.trust is not Trust.BROKEN else one.trust
+        )
+        nodes[one.step.label] = (look.value, f"{one.step.label}{by}")
         edges += [(name, one.step.label) for name in one.step.uses if name in nodes]
     return Graph(proof.name, nodes, tuple(edges))
 
 
-def _proofs(found: Found) -> Graph:
-    nodes, edges = {}, []
-    for proof, checked in found:
-        nodes[proof.name] = (weakest(checked).value, proof.name)
+def _proofs(found: Found, trust: Mapping[str, Trust]) -> Graph:
+    nodes, edges = {proof.name: (trust[proof.name].value, proof.name) for proof, _ in found}, []
     for proof, _ in found:
         for name in proof.applied:
-            nodes.setdefault(name, ("premise", name))
+            nodes.setdefault(name, (trust[name].value if name in trust else "premise", name))
             edges.append((name, proof.name))
-    return Graph("proofs, as trusted as their weakest step", nodes, tuple(edges))
+    return Graph("proofs, as trusted as the weakest step behind them", nodes, tuple(edges))
 
 
 # --- Mermaid -----------------------------------------------------------------------------------------------
 
 
-def mermaid(found: Found) -> str:
+def mermaid(found: Found, trust: Mapping[str, Trust] = MappingProxyType({})) -> str:
     """Return the graphs as one Mermaid flowchart, one subgraph for each."""
     lines = ["flowchart TD"]
-    for number, graph in enumerate(graphs(found)):
+    for number, graph in enumerate(graphs(found, trust)):
         names = {name: f"p{number}s{k}" for k, name in enumerate(graph.nodes)}
         lines.append(f'  subgraph p{number}["{_quoted(graph.title)}"]')
         for name, (look, text) in graph.nodes.items():
@@ -91,19 +97,19 @@ def _quoted(text: str) -> str:
 # --- drawing -----------------------------------------------------------------------------------------------
 
 
-def draw(found: Found, path: Path) -> None:
+def draw(found: Found, path: Path, trust: Mapping[str, Trust] = MappingProxyType({})) -> None:
     """Draw the graphs to a file, whose ending says the format: what is used stands above what uses it."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    shown = graphs(found)
+    shown = graphs(found, trust)
     rows = [layout(graph) for graph in shown]
     width = max(2.2 * max(len(row) for row in levels) for levels in rows)
     heights = [len(levels) for levels in rows]
     figure = Figure(figsize=(max(width, 8), 1.15 * sum(heights) + 0.8), layout="constrained")
     axes = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axis, graph, levels in zip(axes, shown, rows, strict=True):
-        _one(axis, graph, levels)
+        draw_on(axis, graph, levels)
     used = {look for graph in shown for look, _ in graph.nodes.values()}
     patches = [Patch(facecolor=fill, edgecolor="#333333", linestyle=style, linewidth=thick, label=look) for look, (fill, style, thick) in _LOOK.items() if look in used]  # fmt: skip
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=9)
@@ -141,23 +147,32 @@ def _sort(row: list[str], above: Sequence[str], edges: Iterable[tuple[str, str]]
     row.sort(key=means.__getitem__)
 
 
-def _one(axes: Axes, graph: Graph, levels: Sequence[Sequence[str]]) -> None:
+def draw_on(axes: Axes, graph: Graph, levels: Sequence[Sequence[str]] = ()) -> None:
+    """Draw one graph into axes."""
+    levels = levels or layout(graph)
     widest = max(len(row) for row in levels)
-    where = {name: ((k + 0.5) * widest / len(row), -float(depth)) for depth, row in enumerate(levels) for k, name in enumerate(row)}  # fmt: skip
+    where = {
+        name: ((k + 0.5) * widest / len(row), -float(depth))
+        for depth, row in enumerate(levels)
+        for k, name in enumerate(row)
+    }
+    texts = {
+        name: [line for part in text.split("\n") for line in textwrap.wrap(part, 24)]
+        for name, (_, text) in graph.nodes.items()
+    }
+    # boxes are about this high on either side of their middle
+    half = {name: 0.08 + 0.065 * len(lines) for name, lines in texts.items()}
     for tail, head in graph.edges:
-        arrow = {"arrowstyle": "-|>", "color": "#777777", "linewidth": 0.8, "shrinkA": 14, "shrinkB": 16}
-        axes.annotate("", where[head], where[tail], arrowprops=arrow)
-    for name, (look, text) in graph.nodes.items():
+        start, end = where[tail], where[head]
+        arrow = {"arrowstyle": "-|>", "color": "#777777", "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", (end[0], end[1] + half[head]), (start[0], start[1] - half[tail]), arrowprops=arrow)
+    for name, (look, _) in graph.nodes.items():
         fill, style, thick = _LOOK[look]
-        lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 24)]
-        box = {
-            "boxstyle": "round,pad=0.3",
-            "facecolor": fill,
-            "edgecolor": "#333333",
-            "linestyle": style,
-            "linewidth": thick,
-        }
-        axes.text(*where[name], "\n".join(lines), ha="center", va="center", fontsize=7.5, bbox=box, parse_math=False)
+        box: dict[str, str | float] = {"boxstyle": "round,pad=0.3", "facecolor": fill, "edgecolor": "#333333"}
+        box |= {"linestyle": style, "linewidth": thick}
+        axes.text(
+            *where[name], "\n".join(texts[name]), ha="center", va="center", fontsize=7.5, bbox=box, parse_math=False
+        )
     axes.set(xlim=(0, widest), ylim=(-len(levels) + 0.4, 0.6))
     axes.set_title(graph.title, fontsize=11, loc="left")
     axes.axis("off")

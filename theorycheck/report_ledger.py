@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_picture", "draw", "ladder_table", "ledger_document", "ledger_table"]
 
-#: the proved side is dark and hatched, the measured side light: they differ in grey as well
+#: the claim's left side is dark and hatched, its right side light: they differ in grey as well
 _STEP, _ENDS, _UP = "#d98b3a", ("#1b4f8a", "#9aa5b1"), "#4a8f5b"
 
 
@@ -97,17 +97,22 @@ def draw(ledgers: Sequence[Ledger], path: Path) -> None:
 
 def waterfall(axes: Axes, found: Ledger) -> None:
     """Draw one ledger: a bar for each step from its left side to its right one, in the order of the proof."""
-    names = [f"{found.name}: left side", *(one.label for one in found.entries), "right side"]
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    names = ["the claim's left side", *(one.label for one in found.entries), "the claim's right side"]
     first, last = found.whole.lhs, found.whole.rhs
     low = min(first, last, *(one.lhs for one in found.entries), *(one.rhs for one in found.entries)) / 1.6
-    axes.barh(0, first - low, left=low, color=_ENDS[0], hatch="//", edgecolor="white", label="the claim's left side")
+    axes.barh(0, first - low, left=low, color=_ENDS[0], hatch="//", edgecolor="white")
     for row, one in enumerate(found.entries, 1):
         colour = _STEP if one.rhs >= one.lhs else _UP
         axes.barh(row, abs(one.rhs - one.lhs), left=min(one.lhs, one.rhs), color=colour, edgecolor="black", linewidth=0.6)  # fmt: skip
         axes.annotate(f" ×{one.ratio:.3g}", (max(one.lhs, one.rhs), row), va="center", fontsize=9)
         axes.plot([one.lhs, one.lhs], [row - 1, row + 0.4], color="#555555", linewidth=0.8)
-    axes.barh(len(names) - 1, last - low, left=low, color=_ENDS[1], edgecolor="black", label="the claim's right side")
+    axes.barh(len(names) - 1, last - low, left=low, color=_ENDS[1], edgecolor="black")
     axes.set(xscale="log", xlim=(low, max(first, last) * 3), xlabel="value of each side (logarithmic)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_yticks(range(len(names)), labels=names)
     axes.invert_yaxis()
     axes.set_title(f"{found.name}: loose by {_times(found.whole.ratio)}", fontsize=10, loc="left")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from theorycheck.proof import Proof
@@ -14,8 +15,14 @@ from theorycheck.report_latex import escape, formula
 PROVED = (Trust.SYMBOLIC, Trust.ENCLOSED)
 
 
-def proof_lines(proof: Proof, checked: Sequence[Checked]) -> Iterator[str]:
-    """Yield the steps of a proof: label, trust, what it says in words and in symbols, what it stands on."""
+def proof_lines(
+    proof: Proof, checked: Sequence[Checked], trust: Mapping[str, Trust] = MappingProxyType({})
+) -> Iterator[str]:
+    """Yield the steps of a proof: label, trust, what it says in words and in symbols, what it stands on.
+
+    ``trust`` is that of what is applied, by name (:func:`trusts`): a step that applies a lemma is shown as symbolic, since
+    that is how the application is checked.
+    """
     yield proof.name
     for event in proof.events:
         yield f"  on an event that fails with probability {event.chance}: {event.bound.lhs} <= {event.bound.rhs}"
@@ -26,7 +33,8 @@ def proof_lines(proof: Proof, checked: Sequence[Checked]) -> Iterator[str]:
         yield f"       {step.bound.lhs} {relation} {step.bound.rhs}"
         if step.lemma:
             put = ", ".join(f"{symbol} = {expr}" for symbol, expr in step.where.items() if symbol != expr)
-            yield f"       by {step.lemma.name}{f' with {put}' if put else ''}"
+            name = step.lemma.name
+            yield f"       by {name}{f' ({trust[name].value})' if name in trust else ''}{f' with {put}' if put else ''}"
         if step.uses:
             yield f"       from {', '.join(step.uses)}"
         if found.note:
@@ -50,9 +58,28 @@ def weakest(checked: Sequence[Checked]) -> Trust:
     return next(trust for trust in _WEAKEST if any(one.trust is trust for one in checked))
 
 
-def behind_line(found: Sequence[tuple[Proof, Sequence[Checked]]]) -> str:
-    """Say what else some proofs stand on, each as trusted as its weakest step; what it applies is listed as well."""
-    return "stands on " + ", ".join(f"{proof.name} ({weakest(checked).value})" for proof, checked in found)
+def trusts(found: Sequence[tuple[Proof, Sequence[Checked]]]) -> dict[str, Trust]:
+    """Return every proof's trust: that of its weakest step, or of the weakest that it applies, if that is weaker.
+
+    What is applied and not among the proofs does not count.
+    """
+    known = {proof.name: (proof, checked) for proof, checked in found}
+    told: dict[str, Trust] = {}
+
+    def of(name: str) -> Trust:
+        if name not in told:
+            proof, checked = known[name]
+            told[name] = weakest(checked)  # a circle would stop here
+            applied = [of(one) for one in proof.applied if one in known]
+            told[name] = min([told[name], *applied], key=_WEAKEST.index)
+        return told[name]
+
+    return {name: of(name) for name in known}
+
+
+def behind_line(others: Sequence[Proof], trust: Mapping[str, Trust]) -> str:
+    """Say what else some proofs stand on, each as trusted as the weakest step behind it."""
+    return "stands on " + ", ".join(f"{proof.name} ({trust[proof.name].value})" for proof in others)
 
 
 def proof_document(proof: Proof, checked: Sequence[Checked]) -> dict[str, Any]:
