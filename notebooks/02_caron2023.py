@@ -42,6 +42,7 @@ from theorycheck.enclose import enclose
 from theorycheck.grams import limit_gram, limit_gram_balls
 from theorycheck.judge import judge, side
 from theorycheck.report_graph import draw
+from theorycheck.report_proof import trusts
 from theorycheck.report_latex import formula
 from theorycheck.report_proof import counts
 from theorycheck.symbolic.activations import ACTIVATIONS
@@ -188,8 +189,11 @@ for name in ("caron2023 L5", "caron2023 L5 for gates", "caron2023.r0 a"):
 
 # %%
 plt.rcParams["savefig.dpi"] = 75
+r0_a = proofs["caron2023.r0 a"]
+# a step that applies a lemma is coloured by the weakest step behind that lemma
+known = trusts([(one, one.check()) for one in (r0_a, *proof_files.behind((r0_a,)))])
 with tempfile.TemporaryDirectory() as folder:
-    draw([(proofs["caron2023.r0 a"], proofs["caron2023.r0 a"].check())], Path(folder, "graph.png"))
+    draw([(r0_a, r0_a.check())], Path(folder, "graph.png"), known)
     display(Image(Path(folder, "graph.png").read_bytes()))
 plt.rcParams["savefig.dpi"] = "figure"
 
@@ -232,9 +236,9 @@ for name in names:
     behind = (step.lemma.name for step in proofs[name].steps if step.lemma)
     names += [other for other in dict.fromkeys(behind) if other not in names]
 for name in names:
-    trusts = [one.trust.value for one in proofs[name].check()]
-    numbers = ", ".join(f"{trusts.count(kind)} {kind}" for kind in reversed(order) if kind in trusts)
-    print(f"{name:36} weakest: {next(kind for kind in order if kind in trusts):9} ({numbers})")
+    kinds = [one.trust.value for one in proofs[name].check()]
+    numbers = ", ".join(f"{kinds.count(kind)} {kind}" for kind in reversed(order) if kind in kinds)
+    print(f"{name:36} weakest: {next(kind for kind in order if kind in kinds):9} ({numbers})")
 
 # %% [markdown]
 # ## 4. A network that passes the test

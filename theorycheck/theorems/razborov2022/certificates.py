@@ -28,7 +28,7 @@ from theorycheck.theorems.razborov2022.knapsack import Sample, estimate, flip_ma
 Values = dict[sp.Symbol, float]
 
 #: splits that are tried
-_SPLITS = {"descent": tuple(k / 50 for k in range(1, 21)), "flow": tuple(k / 50 for k in range(2, 49))}
+SPLITS = {"descent": tuple(k / 50 for k in range(1, 21)), "flow": tuple(k / 50 for k in range(2, 49))}
 #: room for what a sample of the neurons and rounding leave uncertain, when radii are chosen
 _ROOM = 1 + 2.0**-10
 
@@ -87,8 +87,8 @@ def _ready(values: Values, dynamics: Dynamics, split: float) -> bool:
 
 def _best_split(values: Values, dynamics: Dynamics, excess: Callable[[float], float]) -> float:
     """Return the least split that passes with room (it gives the best rate), else the one that comes closest."""
-    closest, least = _SPLITS[dynamics][0], math.inf
-    for split in _SPLITS[dynamics]:
+    closest, least = SPLITS[dynamics][0], math.inf
+    for split in SPLITS[dynamics]:
         if _ready(values, dynamics, split):
             ratio = excess(split)
             if ratio < 1 / _ROOM:

@@ -79,7 +79,14 @@ def _data(flags: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
     )
 
 
-def _problem(flags: dict[str, Any]) -> Problem:
+def problem(flags: dict[str, Any]) -> Problem:
+    """Return the problem of an example's flags.
+
+    Raises
+    ------
+    BadInput
+        If a flag is out of range.
+    """
     if flags["scheme"] not in SCHEMES:
         raise BadInput(f"--scheme must be one of {', '.join(SCHEMES)}, not {flags['scheme']!r}")
     if flags["signs"] not in ("normal", "signs"):
@@ -93,13 +100,13 @@ def _problem(flags: dict[str, Any]) -> Problem:
     law = "normal signs" if flags["signs"] == "normal" else "signs"
     layer = draw_layer(flags["m"], inputs.shape[1], seed, sign_law=law, mirrored=flags["mirrored"])
     kappa, first, second = SCHEMES[flags["scheme"]](flags["m"], inputs.shape[1])
-    problem = Problem(
+    found = Problem(
         TWO_LAYER, read_activation(flags.get("activation", "relu")), inputs, labels, layer,
         (first / flags["lazy"] ** 2, second / flags["lazy"] ** 2), kappa * flags["lazy"],
         made={"flags": flags}, notes=notes,
     )  # fmt: skip
-    problem = build.near_output(problem, flags["residual"], layer.signs, problem.output_scale)
-    return _stepped(problem, flags["step"]) if flags["step"] else problem
+    found = build.near_output(found, flags["residual"], layer.signs, found.output_scale)
+    return _stepped(found, flags["step"]) if flags["step"] else found
 
 
 def _stepped(problem: Problem, step: float) -> Problem:
@@ -118,6 +125,8 @@ def _stepped(problem: Problem, step: float) -> Problem:
     return replace(problem, rates=(problem.rates[0] * step / largest, problem.rates[1] * step / largest))
 
 
-EXAMPLE = keyword_example(_problem, {**_OWN, **_DATA, **_REST}, Problem)
-EXAMPLE_SMOOTH = keyword_example(_problem, {**_OWN, **_ACTIVATION, **_DATA, **_REST}, Problem)
+#: every flag but the activation: type and help, and default
+FLAGS: Mapping[str, tuple[Any, Any]] = {**_OWN, **_DATA, **_REST}
+EXAMPLE = keyword_example(problem, FLAGS, Problem)
+EXAMPLE_SMOOTH = keyword_example(problem, {**_OWN, **_ACTIVATION, **_DATA, **_REST}, Problem)
 KNOBS = {"scheme": ("lecun", "he", "ntk")}  # those that train both layers

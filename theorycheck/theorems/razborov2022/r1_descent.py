@@ -1,0 +1,153 @@
+"""Theorem R1 of razborov2022 (section 3.2) for gradient descent: R0's contraction on the ball of its path."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theorycheck.evidence import Measured
+from theorycheck.flow import Run
+from theorycheck.flow.descent import Descent, descend
+from theorycheck.measure import NoTrajectory
+from theorycheck.model import Instance
+from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
+from theorycheck.theorems._data import keyword_example
+from theorycheck.theorems.razborov2022 import r1
+from theorycheck.theorems.razborov2022 import setting as s
+from theorycheck.theorems.razborov2022 import statements as t
+from theorycheck.theorems.razborov2022.examples import FLAGS
+
+STEPS = 120
+fallen = sp.Symbol("rho_k", real=True)
+
+_TESTS = dict(t.TESTS_R1["descent"])
+#: what a step takes off the loss, as a rate per step
+CONTRACTION = -sp.log(1 - t.Q * t.alpha_squared)
+PATH = t.PATH["descent"]
+
+
+def _descended(run: Run) -> Descent:
+    if run.descent is None:
+        raise NoTrajectory("this quantity belongs to a descent: simulate the instance first")
+    return run.descent
+
+
+def _fallen(run: Run) -> Measured:
+    """Return ``log(L_0/L_k)/k`` for each step k, while the residual is above its own rounding."""
+    found = _descended(run)
+    sizes = np.linalg.norm(found.residual, axis=1)
+    doubt = 1e-13 * (float(np.linalg.norm(run.instance.labels)) + sizes[0]) / np.maximum(sizes, 1e-300)
+    kept = (found.steps > 0) & (doubt < 1e-4)
+    with np.errstate(all="ignore"):
+        value = 2 * np.log(sizes[0] / sizes[kept]) / found.steps[kept]
+    return Measured(value, 4 * (doubt[kept] + doubt[0]) / found.steps[kept])
+
+
+def _moved(first: bool) -> Any:
+    def read(run: Run) -> Measured:
+        """Return how far a layer is from its start at the last step."""
+        instance, last = run.instance, _descended(run).network
+        if first:
+            change, size = last.weights - instance.weights, instance.weights
+        else:
+            change, size = (last.outer - instance.network.outer) / instance.output_scale, instance.signs
+        value = float(np.linalg.norm(change))
+        return Measured(value, 1e-9 * value + 1e-13 * STEPS * float(np.linalg.norm(size)))
+
+    return read
+
+
+_ASSUMED = (
+    s.RELU,
+    Assumption("K_0 definite", "the tangent Gram at time 0 is definite", _TESTS["K_0 definite"]),
+    Assumption("c in range", "the Jacobian may move, but descent still gains", _TESTS["c in (0, sqrt 2 - 1)"]),
+    Assumption("step size", "the step is stable for every Jacobian on the way", _TESTS["step size"]),
+    Assumption("test", "flips and moved output weights change the Jacobian by at most c alpha", _TESTS["test"]),
+)
+_GIVEN = tuple(part.label for part in _ASSUMED)
+
+
+def without(*names: str) -> tuple[str, ...]:
+    """Return the premises but those named."""
+    return tuple(name for name in _GIVEN if name not in names)
+
+
+def _build(flags: dict[str, Any]) -> Instance:
+    return s.build(flags, "descent")
+
+
+def _hard(scheme: int, share: float, **drawn: Any) -> Instance:
+    """As for the flow, with a step at a share of the largest one at which Q is positive."""
+    made = r1.hard(scheme=scheme, **{**drawn, "level": 0.0})
+    top = float(np.linalg.eigvalsh(made.start[1])[-1])
+    if not 0 < top < math.inf:
+        return made
+    made = s.with_rates(made, (made.rates[0] * share / top, made.rates[1] * share / top))
+    with np.errstate(all="ignore"):
+        direction = np.linalg.eigh(made.start[1])[1][:, 0 if drawn["weak"] else -1]
+        return s.placed(made, "descent", drawn["level"], direction)
+
+
+def _instances() -> SearchStrategy[Instance]:
+    return st.builds(
+        _hard,
+        scheme=st.integers(0, 3),
+        share=st.sampled_from([0.2, 0.8, 0.02, 2.5]),
+        kind=st.sampled_from(["orthogonal", "sphere", "near_parallel", "cluster"]),
+        n=st.integers(1, 3),
+        width=st.sampled_from([4, 20, 100]),
+        lazy=st.sampled_from([1.0, 30.0]),
+        c=st.sampled_from([0.2, 0.02, 0.35]),
+        level=st.sampled_from([0.999, 0.3, 200.0]),
+        weak=st.booleans(),
+        seed=st.integers(0, 10_000),
+    )
+
+
+def simulate(instance: Instance) -> Run:
+    """Descend for :data:`STEPS` unit steps; the rates are the step sizes."""
+    found = descend(instance, step=1.0, steps=STEPS, record=range(STEPS + 1))
+    return Run(instance, notes=(found.note,) if found.note else (), descent=found)
+
+
+R1_DESCENT = Theorem(
+    label="razborov2022.r1_descent",
+    title="Both layers of a ReLU network trained by gradient descent at different rates: a test of the initial network",
+    reference=Reference("razborov2022", "Theorem R1 with R0, sections 3.1 and 3.2", "derived here; not quoted from the paper"),
+    standing=Standing.DERIVED,
+    notation=s.NOTATION + " A step is W <- W - eta_W dL/dW, a <- a - eta_a dL/da. Lambda_max: the largest eigenvalue of K_0.",
+    quantities=(
+        *s.SHARED,
+        Quantity(t.top, "largest eigenvalue of the tangent Gram at time 0", s.largest),
+        Quantity(t.mass, "largest sum of a_j^2 over gates of a sample that can flip (fractional knapsack)", s.mass_at("descent")),
+        Quantity(fallen, "log(L_0/L_k)/k", _fallen),
+        Quantity(s.moved_W, "Frobenius norm of W_k - W_0 at the last step", _moved(True)),
+        Quantity(s.moved_a, "Euclidean norm of a_k - a_0 at the last step", _moved(False)),
+    ),
+    assumptions=_ASSUMED,
+    claims=with_looseness(
+        (
+            Claim("contraction", "each step takes that share off the loss", Bound(CONTRACTION, fallen), _GIVEN),
+            Claim("weights", "the first layer moves at most sqrt(eta_W) times the path", Bound(s.moved_W, sp.sqrt(t.eta_W) * PATH), _GIVEN),
+            Claim("outer", "the output weights move at most sqrt(eta_a) times the path", Bound(s.moved_a, sp.sqrt(t.eta_a) * PATH), _GIVEN),
+        ),
+        contraction=1.0, weights=1.0, outer=1.0,
+    ),
+    derivations=(),
+    order=("data", "weights", "labels"),
+    example=keyword_example(_build, {**FLAGS, **r1.OWN}, Instance),
+    instances=_instances,
+    simulate=simulate,
+    sabotages=(
+        Claim("contraction: q doubled", "twice the gain", Bound(-sp.log(1 - 4 * t.alpha_squared), fallen), _GIVEN, falsifies="contraction"),
+        Claim("contraction: any step", "every step size contracts", Bound(CONTRACTION, fallen), without("step size", "test"), falsifies="contraction"),
+        Claim("weights: a thirtieth", "the path is far shorter", Bound(s.moved_W, sp.sqrt(t.eta_W) * PATH / 30), _GIVEN, falsifies="weights"),
+        Claim("outer: a thirtieth", "the path is far shorter", Bound(s.moved_a, sp.sqrt(t.eta_a) * PATH / 30), _GIVEN, falsifies="outer"),
+    ),
+    showcase=({"n": 3, "d": 10, "m": 2000, "level": 0.9}, {"data": "breast_cancer", "rows": 4, "m": 4000, "level": 0.9}),
+)  # fmt: skip
