@@ -42,9 +42,8 @@ from theorycheck.enclose import enclose
 from theorycheck.grams import limit_gram, limit_gram_balls
 from theorycheck.judge import judge, side
 from theorycheck.report_graph import draw
-from theorycheck.report_proof import trusts
 from theorycheck.report_latex import formula
-from theorycheck.report_proof import counts
+from theorycheck.report_proof import counts, trusts
 from theorycheck.symbolic.activations import ACTIVATIONS
 from theorycheck.symbolic.gaussian import QU, QV, THETA, dual, in_angle
 from theorycheck.theorems.caron2023.r0 import REACH

@@ -1,5 +1,7 @@
 """Proofs of Prop R0 (caron2023, section 3.2), ReLU and smooth: the certificate from the initial weights.
 
+For smooth slopes the epsilon costs a factor that tends to 1 with it, so what is shown for every epsilon holds without.
+
 Conditional quantities have a ``w`` in their names: they are about the time while every node j stays within rho_j (a little
 more, by any epsilon that does not change which gates can flip). The bootstrap then makes them unconditional.
 """
@@ -27,7 +29,9 @@ from theorycheck.theorems.caron2023 import r0 as t
 from theorycheck.theorems.caron2023 import setting as s
 
 k_w, k_t, b_w, ell_w, D_w = sp.symbols("k_w k_t b_w ell_w D_w", nonnegative=True)
-epsilon = sp.Symbol("epsilon", positive=True)
+epsilon = of.spare
+#: how far nodes may go, over sqrt(lambda_j), in the bootstrap
+_RADIUS = t.REACH + epsilon
 KEPT = t.theta**2 * t.kappa_hat
 _y = sp.Symbol("y", nonnegative=True)
 
@@ -86,9 +90,24 @@ def _movement(smooth: bool) -> tuple[Step, ...]:
             *_NAMES,
         )
     else:
-        first = apply("flips", "only gates that can flip change", of.L5_RELU.lemma, {of.b: b_w}, {})
-    return first, combine(
-        "little movement", "by the test", Bound(b_w, t.TEST_RIGHT), {first.label: 1, f"{GIVEN}test": 1}
+        far = combine(
+            "within",
+            "the radius of the bootstrap below is that of the gates that can flip",
+            Bound(_RADIUS, t.REACH + epsilon),
+            {REST: 0},
+        )
+        first = apply(
+            "flips",
+            "only gates that can flip change",
+            of.L5_RELU.lemma,
+            {of.b: b_w, of.within: _RADIUS},
+            {"radius": "within"},
+            *_NAMES,
+        )
+    return (
+        *(() if smooth else (far,)),
+        first,
+        combine("little movement", "by the test", Bound(b_w, t.TEST_RIGHT), {first.label: 1, f"{GIVEN}test": 1}),
     )
 
 
@@ -104,9 +123,9 @@ def _floor(theorem: Theorem, smooth: bool) -> tuple[Step, ...]:
         combine("floor", "so the Gram is above mu", Bound(t.MU, ell_w), {"kept": s.gamma, "light": 1}),
         *slopes,
         apply("drift", "then nodes stay within rho_j (1 - exp(-mu t)) (L7)", of.L7.lemma, {of.level: t.MU, s.least: ell_w, core.moved_within: D_w, **slope}, {"floor": "floor", "unit slope": unit}, *_NAMES),
-        combine("room", "which is less than rho_j + epsilon", Bound(fall, t.REACH + epsilon, strict=True), {REST: epsilon + t.REACH * sp.exp(-t.MU * core.time), **_SIGNS}),
+        combine("room", "which is less than rho_j + epsilon", Bound(fall, _RADIUS, strict=True), {REST: epsilon + t.REACH * sp.exp(-t.MU * core.time), **_SIGNS}),
         apply("for ever", "so they never leave (L8)", textbook.BOOTSTRAP.lemma,
-            {textbook.floor: KEPT, textbook.seen: k_w, textbook.ever: k_t, textbook.moved: D_w, textbook.better: fall, textbook.radius: t.REACH + epsilon},
+            {textbook.floor: KEPT, textbook.seen: k_w, textbook.ever: k_t, textbook.moved: D_w, textbook.better: fall, textbook.radius: _RADIUS},
             {"while": "kept", "better": "drift", "room": "room"}, *_NAMES),
         combine("uniform part", "the uniform part, for ever", Bound(t.MU, s.gamma * k_t), {"for ever": s.gamma}),
         apply("even scales", "and the whole Gram (L2)", of.L2.lemma, {of.k: k_t}, {}),

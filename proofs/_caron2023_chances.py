@@ -149,8 +149,8 @@ def _flip_mass(seed: int) -> Mapping[sp.Symbol, float]:
 
 LIGHT_MASS = (s.n / s.d) * sp.sqrt(2 / sp.pi) * of.reach / sp.sqrt(s.m)
 HEAVY_MASS = (s.n / s.d) * sp.sqrt(2 / sp.pi) * of.reach * s.Lambda_32
-L6 = of.lemma("L6", {}, *BAND, sampled("mean", "E T_1 <= (n/d) sqrt(2/pi) (1/m) sum_j rho_j, inputs in the unit ball", Bound(mean_mass, LIGHT_MASS), _flip_mass, "band", "scales"))  # fmt: skip
-L6_HEAVY = of.lemma("L6 for weights lambda_j", {}, *BAND[:-1], sampled("mean", "E T_lambda <= (n/d) sqrt(2/pi) sum_j lambda_j rho_j", Bound(mean_heavy, HEAVY_MASS), _flip_mass, "band"))  # fmt: skip
+L6 = of.lemma("L6", _BALL, *BAND, sampled("mean", "E T_1 <= (n/d) sqrt(2/pi) (1/m) sum_j rho_j, inputs in the unit ball", Bound(mean_mass, LIGHT_MASS), _flip_mass, "band", "scales", "unit ball"))  # fmt: skip
+L6_HEAVY = of.lemma("L6 for weights lambda_j", _BALL, *BAND[:-1], sampled("mean", "E T_lambda <= (n/d) sqrt(2/pi) sum_j lambda_j rho_j", Bound(mean_heavy, HEAVY_MASS), _flip_mass, "band", "unit ball"))  # fmt: skip
 
 
 def _dominated(seed: int) -> Mapping[sp.Symbol, float]:

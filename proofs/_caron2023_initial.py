@@ -14,7 +14,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.grams import limit_gram
 from theorycheck.proof import GIVEN, Proof, of_claim
-from theorycheck.proof_steps import apply, combine, identity, sampled
+from theorycheck.proof_steps import apply, combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity
@@ -137,7 +137,7 @@ AT_LEAST = of_claim(
 # --- R4 (ii) ---------------------------------------------------------------------------------------------
 
 even, uneven, even_square = sp.symbols("U_m Z_m U_2", nonnegative=True)
-_size = sp.Symbol("A_F", nonnegative=True)
+_size, _root = sp.symbols("A_F z", nonnegative=True)
 _tilde = sp.symbols("l_1:3", nonnegative=True)
 
 
@@ -173,7 +173,7 @@ DISTANCE = of_claim(
     sampled("share", "gamma is a share", Bound(s.gamma, sp.S.One), _parts),
     apply("Jensen", "the mean distance of the even part", textbook.JENSEN.lemma, {textbook.mean: even, textbook.root_mean: even_square}, {}),
     sampled("even part", "its variance is C_0 sum_j 1/m^2 = C_0/m", Bound(even_square, r4.C_0 / s.m), _even, "independent nodes"),
-    combine("its root", "", Bound(sp.sqrt(even_square), sp.sqrt(r4.C_0 / s.m)), {"even part": 1 / (sp.sqrt(even_square) + sp.sqrt(r4.C_0 / s.m))}),
+    monotone("its root", "", Bound(sp.sqrt(even_square), sp.sqrt(r4.C_0 / s.m)), "even part", sp.Lambda(_root, sp.sqrt(_root))),
     identity("scales", "sum_{j<=m} |lambda-bar_j - lambda~_j| + sum_{j>m} lambda~_j is twice the tail; m = 2, the tail 1 - l_1 - l_2", sum(x / sum(_tilde) - x for x in _tilde) + 1 - sum(_tilde), 2 * (1 - sum(_tilde))),
     sampled("size", "|A_j|_F <= n/d in the unit ball, slopes at most 1", Bound(_size, s.n / s.d), _parts, f"{GIVEN}unit ball", f"{GIVEN}slope at most 1"),
     sampled("uneven part", "so the uneven part is within twice the tail times n/d", Bound(uneven, 2 * (s.n / s.d) * r4.tail), _parts, "scales", "size"),

@@ -154,10 +154,13 @@ def _flipped(seed: int) -> Mapping[sp.Symbol, float]:
     }
 
 
+within, spare = sp.Symbol("rho_w", nonnegative=True), sp.Symbol("epsilon", positive=True)
+#: M_F is about radii of REACH sqrt(lambda_j), and as much more as changes no gate that can flip
+FLIPS_WITHIN = {"radius": Bound(within, r0.REACH + spare)}
 L5_RELU = lemma(
-    "L5 for gates", {},
+    "L5 for gates", FLIPS_WITHIN,
     LAGRANGE,
-    sampled("dominated", "a gate can change only if |w_0j.x_i| <= rho_j |x_i|; entry by entry |sum_j D_e G D_e| <= sum_j 1_F 1_F' o |G| (Perron and Frobenius)", Bound(b, r0.flips), _flipped, "Cauchy and Schwarz"),
+    sampled("dominated", "a gate can change only if |w_0j.x_i| <= rho_j |x_i|; entry by entry |sum_j D_e G D_e| <= sum_j 1_F 1_F' o |G| (Perron and Frobenius)", Bound(b, r0.flips), _flipped, "Cauchy and Schwarz", "radius"),
 )  # fmt: skip
 
 

@@ -57,12 +57,12 @@ def _flips() -> tuple[Step, ...]:
     need = r1.flip_width(sp.Rational(1, 2), r1.REACH_LOG)
     count = _w * s.d * s.ALLOWED / (2 * s.n)
     return (
-        w.width(CARD, need, "width for L6"),
+        w.width(CARD, need, "width for L6", *SIGNS),
         monotone("mean in the width", "at that width the mean is half of what is allowed", Bound(mean, s.ALLOWED / 2), "width for L6", sp.Lambda(_w, mean.subs(s.m, _w)), *w.SURE, *SIGNS),
-        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: r1.REACH_LOG}, {}, *w.SURE, *SIGNS),
+        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: r1.REACH_LOG}, {"unit ball": f"{GIVEN}unit ball"}, *w.SURE, *SIGNS),
         combine("mean", "so E T_1 is at most half of what is allowed", Bound(ch.mean_mass, s.ALLOWED / 2), {"L6": 1, "mean in the width": 1}),
-        apply("Chernoff for the flips", "m T_1 d/n is a sum over nodes of m independent variables in [0, 1], of mean at most m d/n times half of what is allowed", textbook.CHERNOFF_ABOVE.lemma, {textbook.chance: ch.P_flips, textbook.expected: count.subs(_w, s.m)}, {}, "mean"),
-        w.width(CARD, r1.TAIL, "width for the tail"),
+        apply("Chernoff for the flips", "m T_1 d/n is a sum over nodes of m independent variables in [0, 1], of mean at most m d/n times half of what is allowed", textbook.CHERNOFF_ABOVE.lemma, {textbook.chance: ch.P_flips, textbook.expected: count.subs(_w, s.m)}, {}, "mean", f"{GIVEN}unit ball"),
+        w.width(CARD, r1.TAIL, "width for the tail", *SIGNS),
         monotone("tail in the width", "which is what the width allows", Bound(sp.exp(-count.subs(_w, s.m) / 3), _PART), "width for the tail", sp.Lambda(_w, sp.exp(-count / 3)), "kappa positive", _BELOW),
         combine("chance of the flips", "together", Bound(ch.P_flips, _PART), {"Chernoff for the flips": 1, "tail in the width": 1}),
     )  # fmt: skip
@@ -70,7 +70,7 @@ def _flips() -> tuple[Step, ...]:
 
 _POOL = (
     *w.positive(False), *RESIDUAL, *w.radius(s.s_X, r1.RESIDUAL_LOG, *SIGNS), *w.relu_test(r1.REACH_LOG, *SIGNS),
-    *w.uniform(CARD, s.s_X, _PART),
+    *w.uniform(CARD, s.s_X, _PART, *SIGNS),
     *_chance("chance of the signs", P_signs, apply("Hoeffding", "P(|beta| >= v) <= 2 exp(-v^2/2)", textbook.SIGNS.lemma, {textbook.chance: P_signs, textbook.excess: MOST}, {}, _BELOW), _PART / 2),
     *_chance("chance of the residual", ch.P_residual, apply("concentration", "W -> |r_0| has Lipschitz constant sqrt(s_X/d) (L1)", textbook.GAUSSIAN.lemma, {textbook.chance: ch.P_residual, textbook.lipschitz: sp.sqrt(s.s_X / s.d), textbook.excess: EXCESS}, {}, _BELOW), _PART / 2),
     *_flips(),

@@ -29,7 +29,7 @@ def flip_chance(
     mean = ch.LIGHT_MASS.subs(of.reach, reach)
     in_width = mean.subs(s.m, _w) / s.ALLOWED
     return (
-        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: reach}, {}, *w.SURE),
+        apply("L6", "the mean flip mass", ch.L6.lemma, {of.reach: reach}, {"unit ball": f"{GIVEN}unit ball"}, *w.SURE),
         combine("room for L6", "what is allowed is positive", Bound(sp.S.Zero, s.ALLOWED, strict=True), {"kappa positive": s.ALLOWED / s.kappa}),
         apply("Markov for L6", "P(T_1 > a) <= E T_1/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_flips, textbook.mean: ch.mean_mass, textbook.level: s.ALLOWED}, {"level": "room for L6"}, "kappa positive"),
         w.width(theorem, rounded, "width for L6"),
@@ -66,7 +66,7 @@ def _r1_d(shared: w.Parts) -> tuple[Proof, Proof]:
     heavy = Event("heavy flips", Bound(ch.heavy, r1.SPREAD), ch.P_heavy)
     signs = dict.fromkeys(w.SURE, 0)
     chance = (
-        apply("L6, weights lambda_j", "its mean", ch.L6_HEAVY.lemma, {of.reach: r1.REACH}, {}, *w.SURE),
+        apply("L6, weights lambda_j", "its mean", ch.L6_HEAVY.lemma, {of.reach: r1.REACH}, {"unit ball": f"{GIVEN}unit ball"}, *w.SURE),
         combine("room for heavy flips", "the level of the event is positive", Bound(sp.S.Zero, r1.SPREAD, strict=True), {REST: r1.SPREAD, **signs}),
         apply("Markov for heavy flips", "P(T_lambda > a) <= E T_lambda/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_heavy, textbook.mean: ch.mean_heavy, textbook.level: r1.SPREAD}, {"level": "room for heavy flips"}, *w.SURE),
         combine("chance of heavy flips", "together", Bound(ch.P_heavy, s.delta / 4), {"Markov for heavy flips": 1, "L6, weights lambda_j": 1 / r1.SPREAD, **signs}),

@@ -40,10 +40,15 @@ EXTRA = (
 )
 
 
-def width(theorem: Theorem, need: sp.Expr, label: str) -> Step:
+def width(theorem: Theorem, need: sp.Expr, label: str, *signs: str) -> Step:
     """Return the step that the width premise contains one of its terms."""
     width = next(part.bound.lhs for part in theorem.assumptions if part.label == "width")
-    return combine(label, "one term of the width", Bound(need, s.m), {f"{GIVEN}width": 1, REST: width - need})
+    return combine(
+        label,
+        "one term of the width",
+        Bound(need, s.m),
+        {f"{GIVEN}width": 1, REST: width - need, **dict.fromkeys((*SURE, *signs), 0)},
+    )
 
 
 def norms(spectral: sp.Expr) -> tuple[Step, ...]:
@@ -66,7 +71,7 @@ def positive(analytic: bool) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def uniform(theorem: Theorem, spectral: sp.Expr, failure: sp.Expr) -> tuple[Step, ...]:
+def uniform(theorem: Theorem, spectral: sp.Expr, failure: sp.Expr, *signs: str) -> tuple[Step, ...]:
     """Steps to ``P_1 <= failure`` (L3)."""
     need = s.uniform_part_width(spectral, failure)
     tail = s.n * sp.exp(-_w * s.d * s.kappa / (8 * spectral))
@@ -84,7 +89,7 @@ def uniform(theorem: Theorem, spectral: sp.Expr, failure: sp.Expr) -> tuple[Step
             )
         )
     return (
-        *steps, width(theorem, need, "width for L3"),
+        *steps, width(theorem, need, "width for L3", *signs),
         monotone("tail of L3", "which is what the width allows", Bound(wide, failure), "width for L3", sp.Lambda(_r, tail.subs(_w, _r)), "kappa positive", f"{GIVEN}delta below 1"),
         combine("chance of the uniform part", "together", Bound(ch.P_uniform, failure), {step.label: 1 for step in steps} | {"tail of L3": 1}),
     )  # fmt: skip
@@ -97,7 +102,7 @@ def markov_residual(lemma: Proof, square: sp.Expr, failure: sp.Expr, *signs: str
         apply("L4", "the mean square of the initial residual", lemma.lemma, {}, premises),
         combine("room for L4", "the level of the event is positive", Bound(sp.S.Zero, square, strict=True), {REST: square, **dict.fromkeys(signs, 0)}),
         apply("Markov for L4", "P(|r_0|^2 > a) <= E |r_0|^2/a", textbook.MARKOV.lemma, {textbook.chance: ch.P_residual, textbook.mean: ch.mean_square, textbook.level: square}, {"level": "room for L4"}, *signs),
-        combine("chance of the residual", "together", Bound(ch.P_residual, failure), {"Markov for L4": 1, "L4": 1 / square}),
+        combine("chance of the residual", "together", Bound(ch.P_residual, failure), {"Markov for L4": 1, "L4": 1 / square, **dict.fromkeys(signs, 0)}),
     )  # fmt: skip
 
 

@@ -212,11 +212,13 @@ _BASE = (
     apply("short path", "D_T is at most the D at which int_0^D sqrt(r) = 2 sqrt(L_0)", SHORT.lemma, {}, {name: name for name in SHORT.premises}),
 )  # fmt: skip
 _AT_BASE = LONGEST.subs(below, _ROOM)
+#: what tells that alpha + beta H_0 and y_* - |zeta_0| are positive
+_OUT = {"something is put out": 0, _FLOOR: 0}
 
 PATH = of_claim(
     fl.E, "path", *_BASE, st.TRAVEL,
     monotone("in delta", "delta = y_* - |zeta_0|", Bound(LONGEST, _AT_BASE), "delta", sp.Lambda(_x, LONGEST.subs(below, _x)), *SIGNS, "beta positive"),
-    combine("paid", "and B_0 = alpha + beta H_0", Bound(st.length, fl.PATH), {"short path": 1, "in delta": 1, "B_0": _AT_BASE / base, "beta positive": 0, **_SIGNS}),
+    combine("paid", "and B_0 = alpha + beta H_0", Bound(st.length, fl.PATH), {"short path": 1, "in delta": 1, "B_0": _AT_BASE / base, "beta positive": 0, **_OUT, **_SIGNS}),
     combine("together", "one after the other", Bound(s.moved_path, fl.PATH), {"travel": 1, "paid": 1}),
     chain=("travel", "paid"), quantities=(st.PATH,),
 )  # fmt: skip
@@ -230,10 +232,10 @@ RATE = of_claim(
     fl.E, "rate", *_BASE,
     monotone("slower", "r falls with D: r(D_T) is at least r at the longest path", Bound(LEAST, FALL), "short path", sp.Lambda(_y, t.PER_HELD * t.lam * below**2 / (base + _CURVE * _y) ** 2), *SIGNS, "beta positive"),
     monotone("in delta", "delta = y_* - |zeta_0|", Bound(-LEAST, -_MIXED), "delta", sp.Lambda(_x, -LEAST.subs(below, _x)), *SIGNS),
-    combine("in B_0", "B_0 = alpha + beta H_0", Bound(fl.RATE, _MIXED), {"B_0": _MIXED * (base + _HEIGHT) / _HEIGHT**2}),
-    combine("longest path", "together, in the card's symbols", Bound(fl.RATE, _CARD), {"slower": 1, "in delta": 1, "in B_0": 1, **_WORDS, **_SIGNS}),
+    combine("in B_0", "B_0 = alpha + beta H_0", Bound(fl.RATE, _MIXED), {"B_0": _MIXED * (base + _HEIGHT) / _HEIGHT**2, "beta positive": 0, **_OUT, **_SIGNS}),
+    combine("longest path", "together, in the card's symbols", Bound(fl.RATE, _CARD), {"slower": 1, "in delta": 1, "in B_0": 1, **_WORDS, "beta positive": 0, **_OUT, **_SIGNS}),
     apply("slopes", "at every time", SLOPES.lemma, {}, {name: name for name in SLOPES.premises}),
-    combine("held", "r(D_T) <= 2 lambda_min q_T/n", Bound(_CARD, t.PER_HELD * t.lam * st.q), {"slopes": 1, **_BACK}),
+    combine("held", "r(D_T) <= 2 lambda_min q_T/n", Bound(_CARD, t.PER_HELD * t.lam * st.q), {"slopes": 1, **_BACK, "beta positive": 0, **_OUT, **_SIGNS}),
     combine("r positive", "r(D_T) > 0", Bound(sp.S.Zero, FALL, strict=True), {REST: FALL, **_SIGNS}),
     *st.decay("slopes", "r positive"),
     combine("together", "one after the other", Bound(fl.RATE, s.rate), {"longest path": 1, "held": 1, "least eigenvalue": 1, "Groenwall": 1}),

@@ -77,7 +77,10 @@ _OVER = t.slope * mv.C_2 * sp.sqrt(s.Lam)
 def _divided(label: str, says: str, low: sp.Expr, high: sp.Expr, of: str) -> Step:
     """Return the step that both sides of ``of`` are divided by ``L_s C_2 sqrt(Lambda_max)``."""
     return combine(
-        label, says, Bound(low / _OVER, high / _OVER), {of: 1 / scale, "scale": -(high - low) / (scale * _OVER)}
+        label,
+        says,
+        Bound(low / _OVER, high / _OVER),
+        {of: 1 / scale, "scale": -(high - low) / (scale * _OVER), "divisor": 0},
     )
 
 

@@ -118,7 +118,7 @@ CHANCES = (
     monotone("smaller tail", "exp of both", Bound(sp.exp(-OWN_EXPONENT), sp.exp(-EXPONENT)), "exponent", sp.Lambda(_y, sp.exp(-_y))),
     st.UNION,
     apply("both signs", "one sign or the other", textbook.UNION.lemma, {textbook.both: either, textbook.first: st.any_sample, textbook.second: st.any_sample}, {}),
-    combine("width solved", "log(2n/delta) <= m p_b/16", Bound(sp.log(2 * t.n / d.delta), EXPONENT), {f"{GIVEN}width": o.COST * likely / 2, "p_b": -sp.log(2 * t.n / d.delta) / d.P_B}),
+    combine("width solved", "log(2n/delta) <= m p_b/16", Bound(sp.log(2 * t.n / d.delta), EXPONENT), {f"{GIVEN}width": o.COST * likely / 2, "p_b": -sp.log(2 * t.n / d.delta) / d.P_B, "some chance": 0, f"{GIVEN}G_min positive": 0, "G_max positive": 0, f"{GIVEN}delta below 1": 0}),
     monotone("width in the tail", "exp(-m p_b/16) <= delta/(2n)", Bound(sp.exp(-EXPONENT), d.delta / (2 * t.n)), "width solved", sp.Lambda(_y, sp.exp(-_y))),
     combine("failure", "2n times that is at most delta", Bound(either, d.delta), {"both signs": 1, "union over samples": 2, "tail": 2 * t.n, REST: 2 * t.n * st.between, "smaller tail": 2 * t.n, "width in the tail": 2 * t.n, f"{GIVEN}delta below 1": 0}),
 )  # fmt: skip

@@ -14,11 +14,11 @@ import _chen2022_output_relu as relu
 import _chen2022_steps as st
 import numpy as np
 import sympy as sp
-from _chen2022_steep import FALL, SIZES, speed
+from _chen2022_steep import FALL, SIZES, speed, stays
 
 from theorycheck import textbook
 from theorycheck.proof import GIVEN, Proof, of_card, of_claim
-from theorycheck.proof_steps import apply, combine, define, identity, sampled
+from theorycheck.proof_steps import apply, combine, identity, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound
@@ -119,8 +119,8 @@ RATE = of_claim(
     ot.OUTPUT_TRAINED, "rate", *TURNS, *HEAVY,
     apply("lightest", "and |c_i(0)| <= |c_i(t)| + c_lo/(2 (1 + w)) then", textbook.TRIANGLE.lemma, {textbook.both: t.c_low, textbook.first: now, textbook.second: _FREE}, {}, f"{GIVEN}c_lo positive"),
     combine("at least c_lo/2", "for a neuron that counts", Bound(t.c_low / 2, now), {"lightest": 1, REST: t.c_low / 2 - _FREE, f"{GIVEN}c_lo positive": 0}),
-    define("counted neurons", "q_both, the least q_a while no output weight has moved by c_lo/2 and no preactivation by eta: a share p_hat + e has c_i^2 >= c_lo^2/4, s'^2 >= K^2", q_both, _counted),
-    combine("while both", "c_lo^2 K^2 p_hat/4 <= q_both", Bound(FLOOR, q_both), {"counted neurons": -1, REST: sp.expand(_counted - FLOOR), "at least c_lo/2": 0}),
+    combine("counted neurons", "a share p_hat + e has c_i^2 >= c_lo^2/4, s'^2 >= K^2: their part of q_a", Bound(FLOOR, _counted), {REST: sp.expand(_counted - FLOOR), "at least c_lo/2": 0, f"{GIVEN}c_lo positive": 0}),
+    sampled("while both", "so c_lo^2 K^2 p_hat/4 <= q_both, the least q_a while no output weight has moved by c_lo/2 and no preactivation by eta", Bound(FLOOR, q_both), stays(q_both, 0.5), "counted neurons"),
     st.FORCE, speed(_MOST, "3 c_lo/2"), FALL,
     sampled("turned less", "so |zeta| falls at r/2 and int |zeta| <= 2 |zeta_0|/r: output weights move by at most tau B/sqrt n times that", Bound(turned, ot.TURNED), _while, "turn", "speed of turning", "area", "while both"),
     sampled("moved less", "and preactivations by at most (3 c_lo/2) L_s g/n times that", Bound(moved, ot.WINDOW), _while, "speed", "at most 3 c_lo/2", "area", "while both"),

@@ -147,7 +147,7 @@ _AT = {t.share: o.p * t.split**2 / 2 * (1 + _Z) ** 2, t.split: 1 / (1 + _Z)}
 _BUDGET = sp.Lambda(_Z, _TEST_B.rhs.subs(_AT, simultaneous=True))
 _B_STEPS = (
     combine("more than half", "1 <= 2 p_hat/p", Bound(sp.S.One, 2 * t.share / o.p), {SHARE: 2 / o.p, "p is positive": 0}),
-    monotone("its root", "1 <= sqrt(2 p_hat/p)", Bound(sp.S.One, _ROOT), "more than half", sp.Lambda(_Z, sp.sqrt(_Z))),
+    monotone("its root", "1 <= sqrt(2 p_hat/p)", Bound(sp.S.One, _ROOT), "more than half", sp.Lambda(_Z, sp.sqrt(_Z)), "p is positive"),
     combine("smaller split", "the split for the same path, split sqrt(p/(2 p_hat)), lies in (0, 1)", Bound(sp.S.Zero, _SPLIT * (1 - _SPLIT), strict=True), {**_SIGNS_B, "p_hat is positive": 0, f"{GIVEN}split in (0, 1)": 1 / _ROOT**2, "its root": t.split / _ROOT**2}),
     combine("inverse split", "its inverse less 1 is larger", Bound(1 / t.split - 1, 1 / _SPLIT - 1), {**_SIGNS_B, "p_hat is positive": 0, "its root": 1 / t.split}),
     monotone("more share, more budget", "the path costs more, so that more labels are allowed: the derivative is a positive multiple of asin", Bound(rand.likely(_TEST_B.rhs), _TEST_B.rhs.subs(t.split, _SPLIT)), "inverse split", _BUDGET, *_SIGNS_B, "p_hat is positive"),
@@ -207,6 +207,17 @@ def _beyond(run: Run) -> Measured:
 own = sp.Symbol("p_a", nonnegative=True)
 _BAR = start.QUANTILE / sp.sqrt(2)
 _FAR = sp.erfc(_BAR * sp.sqrt(s.G_min / (s.G_min + over))) / 2
+_POS = sp.Symbol("g", positive=True)
+
+
+def _diagonal(seed: int) -> Mapping[sp.Symbol, float]:
+    """Return the least eigenvalue and the least and largest diagonal entry of a random Gram."""
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((3, 4)) * 10 ** rng.uniform(-1, 1, (3, 1)) * (np.eye(3, 4) if seed % 3 == 0 else 1)
+    gram = root @ root.T
+    return {t.lam: np.linalg.eigvalsh(gram)[0], s.G_min: gram.diagonal().min(), t.G_max: gram.diagonal().max()}
+
+
 _QUARTER = enough(start.CHANCE, own, "own chance")
 _SIGNS_I = given("lambda_min positive", "K positive", "G_max positive", "c_lo positive")
 _RATE_I, _KEPT = _goal(start.INITIAL_SCALE, "rate"), o.KEPT * start.CHANCE
@@ -215,7 +226,9 @@ INITIAL = of_claim(
     start.INITIAL_SCALE, "rate",
     enclosed("quartile", "a standard normal number is beyond it with a chance of at least 1/4", Bound(start.CHANCE, sp.erfc(_BAR) / 2, strict=True), {}),
     combine("variance", "G_aa = G_min + e", Bound(s.G_min, s.G_min + over), {REST: over}),
-    monotone("more variance", "so a neuron starts beyond the bar of the least variable sample at least as often", Bound(sp.erfc(_BAR) / 2, _FAR), "variance", sp.Lambda(_Z, sp.erfc(_BAR * sp.sqrt(s.G_min / _Z)) / 2)),
+    sampled("diagonal", "G_aa >= lambda_min: the least eigenvalue is at most any entry of the diagonal", Bound(t.lam, s.G_min), _diagonal),
+    combine("some variance", "so G_min is positive", Bound(sp.S.Zero, s.G_min, strict=True), {"diagonal": 1, f"{GIVEN}lambda_min positive": 1}),
+    monotone("more variance", "so a neuron starts beyond the bar of the least variable sample at least as often", Bound(sp.erfc(_BAR) / 2, _FAR), "variance", sp.Lambda(_POS, sp.erfc(_BAR * sp.sqrt(s.G_min / _POS)) / 2), "some variance"),
     combine("some chance", "which is positive", Bound(sp.S.Zero, _FAR, strict=True), {"quartile": 1, "more variance": 1, REST: start.CHANCE}),
     define("sample's chance", "p_a = P(N(0, nu^2 G_aa) is beyond it)", own, _FAR, "some chance"),
     combine("own chance", "0 < p_a", Bound(sp.S.Zero, own, strict=True), {"some chance": 1, "sample's chance": -1}),

@@ -6,7 +6,7 @@ Neurons come in kinds, each a share of all: those that count for a sample, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import sympy as sp
@@ -126,10 +126,39 @@ SIZES = (
     combine("g is a size", "so it is not negative", Bound(sp.S.Zero, t.g), {"column": 1, LAM: 1}),
 )  # fmt: skip
 
+
+def stays(symbol: sp.Symbol, kept: float) -> Callable[[int], Mapping[sp.Symbol, float]]:
+    """Return a draw of the least q_a of a tanh network after preactivations moved outward by at most eta.
+
+    Output weights have shrunk to the share ``kept``.
+    """
+
+    def draw(seed: int) -> Mapping[sp.Symbol, float]:
+        rng = np.random.default_rng(seed)
+        eta, low = float(rng.uniform(0.05, 0.9)), float(rng.uniform(0.1, 1))
+        h = (
+            rng.standard_normal((2, 30))
+            if seed % 3
+            else rng.choice([-1, 1], (2, 30)) * np.where(rng.random((2, 30)) < 0.5, 1 - eta, 9.0)
+        )
+        c = rng.standard_normal(30) if seed % 2 else np.full(30, low)
+        share = np.mean((np.abs(h) <= 1 - eta) & (np.abs(c) >= low), axis=1).min()
+        later = h + eta * np.sign(h) * (1.0 if seed % 3 == 0 else rng.random(h.shape))
+        slopes = 1 - np.tanh(later) ** 2
+        return {
+            symbol: np.mean((kept * c) ** 2 * slopes**2, axis=1).min(),
+            t.c_low: low,
+            t.steepness: 1 - np.tanh(1.0) ** 2,
+            t.share: share,
+        }
+
+    return draw
+
+
 A_RATE = of_claim(
     A, "rate", FLOW, FORCE, speed(t.c_high, "c_hi"),
-    define("counted neurons", "q_w, the least q_a while no preactivation has moved by eta: a share p_hat + e has |c_i| >= c_lo and |s'| >= K then", q_while, _counted, f"{GIVEN}c_lo positive"),
-    combine("while", "c_lo^2 K^2 p_hat <= q_w", Bound(FLOOR, q_while), {"counted neurons": -1, REST: sp.expand(_counted - FLOOR), **given("c_lo positive")}),
+    combine("counted neurons", "a share p_hat + e of neurons has |c_i| >= c_lo and |s'| >= K: their part of q_a", Bound(FLOOR, _counted), {REST: sp.expand(_counted - FLOOR), **given("c_lo positive")}),
+    sampled("while", "so c_lo^2 K^2 p_hat <= q_w, the least q_a while no preactivation has moved by eta", Bound(FLOOR, q_while), stays(q_while, 1.0), "counted neurons"),
     combine("paid", "|zeta|' <= -(r/2)|zeta| then, so |h_ia'| <= -(2/r) (c_hi L_s g/n) |zeta|'", Bound((_PER_AREA * _size) ** 2, (_PER_AREA * _PAYS) ** 2), {REST: sp.expand(_PER_AREA**2 * (2 / RATE_A) ** 2 * (RATE_A * _size * faster + faster**2)), "while": 0, **SIGNS_A}),
     sampled("better", "integrated: H_w, the largest movement while that holds, is at most (2/r) (c_hi L_s g/n) |zeta_0|", Bound(moved_while, t.WINDOW_A), _retained, "flow", "speed", "while", "paid", count=30),
     combine("room", "that is less than eta, by the test", Bound(t.WINDOW_A, t.eta, strict=True), {f"{GIVEN}test": 1 / t.HELD, **SIGNS_A}),

@@ -34,5 +34,7 @@ PROOFS: tuple[Proof, ...] = (
     *_chen2022_output.PROOFS,  # output weights trained as well
 )
 
+REASONS = {**_chen2022_deep.REASONS}
+
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

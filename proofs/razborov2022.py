@@ -22,7 +22,6 @@ from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems import core
 from theorycheck.theorems.razborov2022 import r1
-from theorycheck.theorems.razborov2022 import r1_descent as gd
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
 
@@ -44,7 +43,7 @@ def lemma(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
 # --- how far the Jacobian moves (4.4) -----------------------------------------------------------------
 
 _a, _b, _g, _h = sp.symbols("a a_0 g g_0", real=True)
-_M, _P, _sine = sp.symbols("m_1 p_1", nonnegative=True) + (sp.Symbol("sigma", positive=True),)
+_M, _P = sp.symbols("m_1 p_1", nonnegative=True)
 PARTS = identity(
     "two parts", "a_j g_ij - a_0j g_0ij = (a_j - a_0j) g_ij + a_0j (g_ij - g_0ij): moved output weights, and flips",
     _a * _g - _b * _h, (_a - _b) * _g + _b * (_g - _h),
@@ -71,7 +70,9 @@ def _knapsack(costs: np.ndarray, gains: np.ndarray, budget: float) -> float:
     return value
 
 
-def _jacobian(inputs: np.ndarray, weights: np.ndarray, outer: np.ndarray, gates: np.ndarray, rates: np.ndarray, kappa: float) -> np.ndarray:
+def _jacobian(
+    inputs: np.ndarray, weights: np.ndarray, outer: np.ndarray, gates: np.ndarray, rates: np.ndarray, kappa: float
+) -> np.ndarray:
     first = (kappa * np.sqrt(rates[0]) * (gates * outer)[:, :, None] * inputs[:, None, :]).reshape(len(inputs), -1)
     return np.hstack([first, kappa * np.sqrt(rates[1]) * np.maximum(inputs @ weights.T, 0)])
 
@@ -88,7 +89,9 @@ def _perturbed(seed: int) -> Mapping[sp.Symbol, float]:
     before, after = (np.where(inputs @ w.T > 0, 1.0, 0.0) for w in (weights, later))
     distances = (np.abs(inputs @ weights.T) / np.linalg.norm(inputs, axis=1)[:, None]) ** 2
     mass = max(_knapsack(row, outer**2, rates[0] * path**2) for row in distances)
-    change = _jacobian(inputs, later, moved, after, rates, kappa) - _jacobian(inputs, weights, outer, before, rates, kappa)
+    change = _jacobian(inputs, later, moved, after, rates, kappa) - _jacobian(
+        inputs, weights, outer, before, rates, kappa
+    )
     return {
         D_w: np.linalg.norm(change, 2), t.kappa: kappa, t.X_norm: np.linalg.norm(inputs, 2), t.eta_W: rates[0], t.eta_a: rates[1],
         t.mass: mass, length: path,
@@ -132,7 +135,23 @@ _TEST = dict(t.TESTS_R1["flow"])["test"]
 
 
 def _path(label: str, gap: str, gram: sp.Symbol, path: sp.Symbol) -> Step:
-    return apply(label, "a path of the parameters is at most |r_0|/((1 - c) alpha)", PATH.lemma, {k: gram, length: path}, {"gap": gap, "c in (0, 1)": _IN, "K_0 definite": _DEFINITE}, *SIGNS)
+    return apply(
+        label,
+        "a path of the parameters is at most |r_0|/((1 - c) alpha)",
+        PATH.lemma,
+        {k: gram, length: path},
+        {"gap": gap, "c in (0, 1)": _IN, "K_0 definite": _DEFINITE},
+        *SIGNS,
+    )
+
+
+def _least(seed: int) -> Mapping[sp.Symbol, float]:
+    """Return the squared least singular value of a random Jacobian, and the least eigenvalue of its Gram."""
+    jacobian = np.random.default_rng(seed).standard_normal((3, 5))
+    return {
+        k: np.linalg.svd(jacobian, compute_uv=False)[-1] ** 2 * (1 - 1e-12),
+        s.least: np.linalg.eigvalsh(jacobian @ jacobian.T)[0],
+    }
 
 
 GRAM = of_claim(
@@ -145,15 +164,18 @@ GRAM = of_claim(
     _path("path", "squares", k_w, L_w),
     combine("room", "which leaves room", Bound(r1.PATH, r1.PATH + epsilon, strict=True), {REST: epsilon, **NONE}),
     apply("for ever", "so it is never longer", textbook.BOOTSTRAP.lemma,
-        {textbook.floor: r1.FLOOR, textbook.seen: k_w, textbook.ever: s.least, textbook.moved: L_w, textbook.better: r1.PATH, textbook.radius: r1.PATH + epsilon},
+        {textbook.floor: r1.FLOOR, textbook.seen: k_w, textbook.ever: k, textbook.moved: L_w, textbook.better: r1.PATH, textbook.radius: r1.PATH + epsilon},
         {"while": "squares", "better": "path", "room": "room"}, *SIGNS),
-    chain=("for ever",),
+    sampled("Gram", "k, the squared least singular value of J, is the least eigenvalue of K = J J'", Bound(k, s.least), _least),
+    combine("together", "one after the other", _CLAIMS["gram"], {"for ever": 1, "Gram": 1}),
 )  # fmt: skip
 
 
 def _gram(at: sp.Symbol) -> Step:
     given = next(claim.given for claim in r1.R1.claims if claim.label == "gram")
-    return apply("gram", "at all times", of_card(r1.R1, "gram"), {s.least: at}, {name: f"{GIVEN}{name}" for name in given})
+    return apply(
+        "gram", "at all times", of_card(r1.R1, "gram"), {s.least: at}, {name: f"{GIVEN}{name}" for name in given}
+    )
 
 
 RATE = of_claim(
@@ -184,7 +206,11 @@ def _layer(moved: sp.Symbol, rate: sp.Symbol) -> object:
         if rng.random() < 0.3:
             steps[:, 2:] = 0
             steps[1:] = np.abs(rng.standard_normal((4, 1))) * steps[0]
-        return {moved: np.sqrt(share) * np.linalg.norm(steps[:, :2].sum(axis=0)), rate: share, length: np.linalg.norm(steps, axis=1).sum()}
+        return {
+            moved: np.sqrt(share) * np.linalg.norm(steps[:, :2].sum(axis=0)),
+            rate: share,
+            length: np.linalg.norm(steps, axis=1).sum(),
+        }
 
     return draw
 

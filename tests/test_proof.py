@@ -72,13 +72,17 @@ def test_an_identity_that_holds_only_somewhere_is_broken():
     assert "x = -" in found.note
 
 
-def test_an_enclosed_step_needs_every_point_of_its_box():
-    step = enclosed("e", "", Bound(x, x**2 + sp.Rational(26, 100)), {x: (-2.0, 2.0)})
-    assert one(step).trust is Trust.ENCLOSED
-    found = one(replace(step, bound=Bound(x, x**2 + sp.Rational(24, 100))))
+def test_an_enclosed_step_needs_every_point_of_its_box_and_someone_who_keeps_the_symbol_there():
+    inside = {"low": Bound(-2, x), "high": Bound(x, 2)}
+    step = enclosed("e", "", Bound(x, x**2 + sp.Rational(26, 100)), {x: (-2.0, 2.0)}, "low", "high")
+    assert one(step, **inside).trust is Trust.ENCLOSED
+    found = one(replace(step, bound=Bound(x, x**2 + sp.Rational(24, 100))), **inside)
     assert found.trust is Trust.BROKEN
     assert "x = 0.5" in found.note
-    assert one(enclosed("e", "", Bound(x, y + 5), {x: (0.0, 1.0)})).trust is Trust.BROKEN
+    assert "nobody shows that x is at most 2" in one(replace(step, stands_on=("low",)), **inside).note
+    assert "nobody shows that x is at least -2" in one(replace(step, stands_on=("high",)), **inside).note
+    assert one(step, low=Bound(-3, x), high=inside["high"]).trust is Trust.BROKEN
+    assert "no range for y" in one(replace(step, bound=Bound(x, y + 5)), **inside).note
 
 
 def test_an_enclosed_step_between_numbers_needs_no_box():
@@ -185,8 +189,10 @@ def test_a_derivative_whose_sign_another_step_tells():
     fall = (1 - sp.exp(-p)) / p
     facts = {"less": Bound(p, 2 * p), "sign": Bound(sp.S.Zero, -sp.diff(fall, p))}
     step = monotone("m", "", Bound(fall.subs(p, 2 * p), fall), "less", sp.Lambda(p, fall), "sign")
-    assert one(step, **facts).trust is Trust.SYMBOLIC
-    assert "derivative" in one(replace(step, stands_on=("less",)), **facts).note
+    assert check_steps((step,), facts, taken=set())[0].trust is Trust.SYMBOLIC
+    assert "derivative" in check_steps((replace(step, stands_on=("less",)),), facts, taken=set())[0].note
+    # where p means something, what is known of it does not hold for every argument of the function
+    assert "derivative" in check_steps((step,), facts, taken={p})[0].note
 
 
 def test_what_is_applied_needs_its_premises_and_its_signs():

@@ -14,7 +14,7 @@ from itertools import pairwise
 from sympy import Add, Expr, Integer, Symbol
 
 from theorycheck.proof_steps import Checked, Kind, Lemma, Link, Step, links
-from theorycheck.proof_verify import REST, check_steps
+from theorycheck.proof_verify import REST, check_steps, meant
 from theorycheck.statement import Bound, Claim, Derivation, Quantity, Theorem
 
 GIVEN, EVENT = "given: ", "event: "
@@ -71,6 +71,7 @@ class Proof:
     failure: str = ""
     allowed: Expr = Integer(0)
     equation: bool = False
+    measured: frozenset[Symbol] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -78,6 +79,8 @@ class Proof:
         labels = [step.label for step in self.steps]
         if repeated := {label for label in labels if labels.count(label) > 1}:
             raise ValueError(f"the proof of {self.name} uses the label {sorted(repeated)[0]!r} twice: rename one step")
+        if self.name in self.applied:
+            raise ValueError(f"the proof of {self.name} applies what it is to show")
         self._check_uses()
         self._check_symbols()
         self._check_end()
@@ -99,7 +102,8 @@ class Proof:
             raise ValueError(f"event {unused[0]!r} of the proof of {self.name} is never used: use it or leave it out")
 
     def _check_symbols(self) -> None:
-        known = set(self.symbols)
+        known = {*self.symbols, *self.goal.symbols, *(event.chance for event in self.events)}
+        known |= {symbol for bound in self.premises.values() for symbol in bound.symbols}
         for step in self.steps:
             if step.kind is Kind.DEFINE:
                 symbol = step.bound.lhs
@@ -107,7 +111,7 @@ class Proof:
                     raise ValueError(
                         f"step {step.label!r} of the proof of {self.name} defines {symbol}, which is not new"
                     )
-                known.add(symbol)
+            known |= step.bound.symbols
 
     def _check_end(self) -> None:
         last = self.steps[-1]
@@ -166,7 +170,7 @@ class Proof:
         """
         if self.events:
             raise ValueError(f"{self.name} holds with a probability: prove what is needed on its events instead")
-        return Lemma(self.name, self.premises, self.goal, self.equation, self.links)
+        return Lemma(self.name, self.premises, self.goal, self.equation, self.links, self.measured, self.fixed)
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -175,13 +179,19 @@ class Proof:
         return tuple(link for label in self.chain for link in links(steps[label]))
 
     @property
+    def fixed(self) -> frozenset[Symbol]:
+        """The symbols that it holds for in a range only: those along which an integral was followed, here or in a lemma."""
+        own = {step.change.symbol for step in self.steps if step.change}
+        return frozenset(own.union(*(step.lemma.fixed for step in self.steps if step.lemma)))
+
+    @property
     def applied(self) -> tuple[str, ...]:
         """The names of the proofs whose statements it applies."""
         return tuple(dict.fromkeys(step.lemma.name for step in self.steps if step.lemma))
 
     def check(self) -> list[Checked]:
         """Check the steps one by one."""
-        return check_steps(self.steps, self.premises)
+        return check_steps(self.steps, self.premises, taken=meant((), self.premises))
 
 
 def of_claim(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Set
+import warnings
+from collections.abc import Mapping, Set
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from flint import arb, ctx
+from scipy.integrate import quad
 from sympy.core.function import AppliedUndef
 
 from theorycheck.bounds import positive_on
@@ -48,7 +51,9 @@ def difference(expr: sp.Expr) -> str:
     Balls look first, so that a false identity has a place; then SymPy has to bring it to 0.
     """
     if expr.has(sp.Integral, sp.Sum, sp.Derivative, sp.Subs):
-        expr = expr.doit()  # so that balls can look at it
+        stated, expr = expr, expr.doit()  # so that balls can look at it
+        if note := _quadrature(stated, expr):
+            return note
     defined, shown = 0, _concrete(expr)
     for point in points(shown.free_symbols):
         with ctx.workprec(_BITS):
@@ -64,6 +69,36 @@ def difference(expr: sp.Expr) -> str:
             where = ", ".join(f"{symbol} = {number}" for symbol, number in point.items()) or "everywhere"
             return f"off by {float(value.mid()):.6g} at {where}"
     return "" if _vanishes(expr) else f"not seen to vanish by SymPy ({defined} points agree in balls)"
+
+
+def _quadrature(stated: sp.Expr, found: sp.Expr) -> str:
+    """Say where SymPy's value of integrals is not that of quadrature: its antiderivatives may jump."""
+    integrals = stated.atoms(sp.Integral)
+    if not integrals or any(len(one.limits) != 1 or len(one.limits[0]) != 3 for one in integrals):
+        return ""
+    if stated.has(sp.DiracDelta, AppliedUndef) or any(one.function.has(sp.Integral) for one in integrals):
+        return ""
+    for point in points(stated.free_symbols, 2):
+        at = {symbol: sp.Rational(value.numerator, value.denominator) for symbol, value in point.items()}
+        with (
+            suppress(TypeError, ValueError, NotImplementedError, ArithmeticError, NameError),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            values = {one: sp.Float(_quad(one.subs(at))) for one in integrals}
+            seen, told = (complex(sp.N(side.xreplace(values).subs(at))) for side in (stated, found))
+            if abs(seen - told) > 1e-6 * (1 + abs(seen) + abs(told)):
+                return f"SymPy's integral differs from quadrature: {told:.6g} for {seen:.6g}"
+    return ""
+
+
+def _quad(integral: sp.Integral) -> float:
+    ((variable, low, high),) = integral.limits
+    return float(
+        quad(sp.lambdify(variable, integral.function, modules=["scipy", "numpy"]), float(low), float(high), limit=200)[
+            0
+        ]
+    )
 
 
 def _concrete(expr: sp.Expr) -> sp.Expr:
@@ -99,10 +134,27 @@ def on_box(bound: Bound, box: Mapping[sp.Symbol, tuple[float, float]]) -> str:
         with ctx.workprec(_BITS):
             low, _ = ends(evaluator({})(slack))
         return "" if low > 0 else f"slack {low:.6g}"
+    if note := next(
+        (
+            f"{base} is not seen to be positive on the box"
+            for base in _delicate(slack)
+            if positive_on(base, box) is None
+        ),
+        "",
+    ):
+        return note
     if positive_on(slack, box) is not None:
         return ""
     worst = min(_grid(box), key=lambda point: _value(slack, point))
     return f"slack {_value(slack, worst):.6g} at {', '.join(f'{s} = {v:g}' for s, v in worst.items())}"
+
+
+def _delicate(expr: sp.Expr) -> list[sp.Expr]:
+    """Return what must be positive for an expression to be defined: bases of roots, arguments of logarithms."""
+    found = [part.base for part in expr.atoms(sp.Pow) if not part.exp.is_integer or part.exp.is_negative]
+    found += [part.args[0] for part in expr.atoms(sp.log)]
+    found += [1 - part.args[0] ** 2 for part in expr.atoms(sp.acos, sp.asin)]
+    return [base for base in found if base.free_symbols]
 
 
 def _grid(box: Mapping[sp.Symbol, tuple[float, float]], per: int = 9) -> list[dict[sp.Symbol, float]]:
@@ -117,77 +169,6 @@ def _value(expr: sp.Expr, point: Mapping[sp.Symbol, float]) -> float:
         return ends(evaluator({symbol: arb(value) for symbol, value in point.items()})(expr))[0]
 
 
-def known_signs(facts: Iterable[Bound]) -> dict[sp.Symbol, sp.Expr]:
-    """Return stand-ins for the symbols that a fact places.
-
-    Facts that place one: ``0 < k symbol`` and ``0 <= k symbol``; ``0 < symbol (1 - k symbol)``, which lies in (0, 1/k) and
-    so is ``1/(k (1 + e))`` with e > 0; for a positive symbol ``symbol <= k``, with e >= 0; and ``other^k <= symbol``, which
-    is ``other^k + e``.
-    """
-    facts = tuple(facts)
-    found: dict[sp.Symbol, sp.Expr] = {}
-    for fact in facts:
-        factor, rest = fact.rhs.as_coeff_Mul()
-        if fact.lhs == 0 and rest.is_Symbol and factor.is_positive:
-            sign = {"positive": True} if fact.strict else {"nonnegative": True}
-            if rest not in found or fact.strict:
-                found[rest] = sp.Dummy(str(rest), **sign)
-    for fact in facts:
-        symbols = fact.lhs.free_symbols | fact.rhs.free_symbols
-        if fact.lhs.is_Pow and fact.lhs.base.is_Symbol and fact.rhs.is_Symbol and len(symbols) == 2:
-            found[fact.rhs] = fact.lhs.xreplace(found) + sp.Dummy(f"e_{fact.rhs}", nonnegative=True)
-        if len(symbols) != 1:
-            continue
-        (symbol,) = symbols
-        top, low = _top(fact, symbol, found.get(symbol, symbol))
-        if top is not None:
-            found[symbol] = 1 / (top * (1 + low))
-    return found
-
-
-def _top(fact: Bound, symbol: sp.Symbol, known: sp.Expr) -> tuple[sp.Expr | None, sp.Expr]:
-    """Return 1/k for a fact that keeps a positive symbol below k, and the stand-in for what is left."""
-    if fact.lhs == 0 and fact.strict:
-        inverse = sp.expand(1 - fact.rhs / symbol) / symbol
-        if inverse.is_number and inverse.is_positive:
-            return inverse, sp.Dummy(f"e_{symbol}", positive=True)
-    if fact.lhs == symbol and fact.rhs.is_number and fact.rhs.is_positive and known.is_positive:
-        return 1 / fact.rhs, sp.Dummy(f"e_{symbol}", nonnegative=True)
-    return None, symbol
-
-
-def nonnegative(expr: sp.Expr) -> bool:
-    """Return whether an expression is seen to be nonnegative wherever its symbols' assumptions hold."""
-    if any(_product(form(expr)) for form in (sp.sympify, sp.factor_terms, sp.expand)):
-        return True
-    # a maximum is each of its arguments and something more; a minimum is something less
-    for kind, sign in ((sp.Max, 1), (sp.Min, -1)):
-        for part in expr.atoms(kind):
-            more = sign * sp.Dummy("e", nonnegative=True)
-            forms = (sp.expand(expr.xreplace({part: one + more})) for one in part.args)
-            if any(nonnegative(form) for form in sorted(forms, key=sp.count_ops)):
-                return True
-    # exp(-y) lies in (0, 1] for y >= 0, and so is 1/(1 + e) with e >= 0
-    if small := [part for part in expr.atoms(sp.exp) if (-part.args[0]).is_nonnegative]:
-        within = {part: 1 / (1 + sp.Dummy("e", nonnegative=True)) for part in small}
-        if nonnegative(sp.together(expr.xreplace(within))):
-            return True
-    return any(_product(form(expr)) for form in (sp.factor, sp.simplify))
-
-
-def _product(expr: sp.Expr) -> bool:
-    """Return whether every factor is nonnegative; a root in a denominator is positive wherever it is defined."""
-    return all(
-        part.is_nonnegative or (part.is_Pow and part.exp.is_real and part.base.is_nonnegative)
-        for part in sp.Mul.make_args(expr)
-    )
-
-
-def positive(expr: sp.Expr) -> bool:
-    """Return whether an expression is seen to be positive wherever its symbols' assumptions hold."""
-    return any(form(expr).is_positive for form in (sp.sympify, sp.expand, sp.factor))
-
-
 def survives(bound: Bound, draw: Draw, count: int) -> str:
     """Say at which random case an inequality is broken, or that too few cases decide; or nothing."""
     symbols = sorted(bound.symbols, key=str)
@@ -199,6 +180,8 @@ def survives(bound: Bound, draw: Draw, count: int) -> str:
             return f"a random case does not measure {missing[0]}"
         with np.errstate(all="ignore"):
             left, right = (float(side) for side in sides(*(float(values[symbol]) for symbol in symbols)))
+        if left == math.inf and right != math.inf:
+            return f"the left side is infinite at seed {seed}"
         if not (math.isfinite(left) and math.isfinite(right)):
             continue
         decided += 1

@@ -20,7 +20,8 @@ from itertools import combinations
 
 import sympy as sp
 
-from theorycheck.proof_checks import nonnegative, points, positive
+from theorycheck.proof_checks import points
+from theorycheck.proof_signs import nonnegative, positive
 from theorycheck.proof_steps import Change, Step
 from theorycheck.statement import Bound
 
@@ -32,7 +33,7 @@ _MUCH = 1e-6
 
 _SINGULAR = (sp.Heaviside, sp.Max, sp.DiracDelta)
 #: bounded on the real line, continuous on it
-_BOUNDED = (sp.sin, sp.cos, sp.erf, sp.atan, sp.tanh)
+_BOUNDED = (sp.sin, sp.cos, sp.erf, sp.erfc, sp.atan, sp.tanh)
 _CONTINUOUS = (*_BOUNDED, sp.exp, sp.sinh, sp.cosh, sp.acos, sp.asin)
 
 Along = Callable[[sp.Expr], sp.Expr]
@@ -74,6 +75,8 @@ def _apart(
     step: Step, change: Change, facts: Mapping[str, Bound], parts: Iterable[tuple[sp.Expr, Bound]], along: Along
 ) -> str:
     """Say which of the equations that the step stands on is not about its two sides."""
+    if change.start is not None and not change.start.is_finite:
+        return f"{change.start} is no place to start from"
     left, right = step.bound.lhs, step.bound.rhs
     inside, outside = (facts[step.using[role]] for role in ROLES[:2])
     inner = sp.Add(*[weight * fact.lhs.function for weight, fact in parts], change.growth * left.function)
@@ -144,11 +147,15 @@ def continuous(expr: sp.Expr) -> bool:
     """Return whether an expression in real symbols is seen to be continuous: nothing in it jumps or is divided by 0."""
     if expr.is_Symbol or expr.is_number:
         return bool(expr.is_finite)
+    if expr.is_Pow and expr.exp.is_Symbol and expr.exp.is_positive and nonnegative(expr.base):
+        return continuous(expr.base)
     if expr.is_Pow and not (expr.exp.is_Integer and expr.exp.is_nonnegative):
         if not expr.exp.is_number or not (positive(expr.base) or (expr.exp.is_positive and nonnegative(expr.base))):
             return False
         return continuous(expr.base)
-    known = expr.is_Add or expr.is_Mul or expr.is_Pow or isinstance(expr, _CONTINUOUS)
+    if isinstance(expr, sp.log):
+        return positive(expr.args[0]) and continuous(expr.args[0])
+    known = expr.is_Add or expr.is_Mul or expr.is_Pow or isinstance(expr, (*_CONTINUOUS, sp.Max, sp.Min))
     return known and all(continuous(arg) for arg in expr.args)
 
 

@@ -75,6 +75,10 @@ class Lemma:
     goal: Bound
     equation: bool = False
     links: tuple[Link, ...] = ()
+    #: symbols that are measured (a chance, a mean, a least eigenvalue): only symbols can stand for them
+    measured: frozenset[Symbol] = frozenset()
+    #: symbols that it holds for in a range only, so that nothing else can stand for them
+    fixed: frozenset[Symbol] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,9 @@ class Step:
     @property
     def equal(self) -> bool:
         """Whether both sides are the same, so that the step may be used either way."""
-        proved = self.lemma is not None and self.lemma.equation
-        return proved or self.kind in (Kind.DEFINE, Kind.IDENTITY, Kind.INTEGRAL)
+        if self.kind is Kind.APPLY:
+            return self.lemma is not None and self.lemma.equation
+        return self.kind in (Kind.DEFINE, Kind.IDENTITY, Kind.INTEGRAL)
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -238,9 +243,12 @@ def integrated(
     )  # fmt: skip
 
 
-def enclosed(label: str, says: str, bound: Bound, box: Mapping[Symbol, tuple[float, float]]) -> Step:
-    """Return the step that ``lhs < rhs`` on a box, strictly, so that balls can see it."""
-    return Step(label, says, Kind.ENCLOSED, bound, box=dict(box))
+def enclosed(label: str, says: str, bound: Bound, box: Mapping[Symbol, tuple[float, float]], *stands_on: str) -> Step:
+    """Return the step that ``lhs < rhs`` on a box, strictly, so that balls can see it.
+
+    Steps or premises that it stands on must keep every symbol in its range, ``low <= symbol`` and ``symbol <= high``.
+    """
+    return Step(label, says, Kind.ENCLOSED, bound, box=dict(box), stands_on=stands_on)
 
 
 def sampled(label: str, says: str, bound: Bound, draw: Draw, *stands_on: str, count: int = COUNT) -> Step:

@@ -6,31 +6,63 @@ from collections.abc import Iterable, Mapping, Set
 
 import sympy as sp
 
-from theorycheck.proof_checks import difference, known_signs, nonnegative, on_box, positive, survives
-from theorycheck.proof_integrals import wrong_integral
-from theorycheck.proof_steps import Checked, Kind, Step, Trust
+from theorycheck.proof_checks import difference, on_box, survives
+from theorycheck.proof_integrals import continuous, wrong_integral
+from theorycheck.proof_signs import known_signs, nonnegative, positive, undefined
+from theorycheck.proof_steps import Checked, Kind, Lemma, Step, Trust
 from theorycheck.statement import Bound
 
 #: a fact that every proof has, ``0 < 1``: its weight is whatever is left over and nonnegative by itself
 REST = "nonnegative"
 
 _TRUST = {Kind.ENCLOSED: Trust.ENCLOSED, Kind.SAMPLED: Trust.SAMPLED, Kind.CITED: Trust.CITED}
+#: what a step of these kinds says holds for every value of a symbol that has no meaning yet
+_UNIVERSAL = (Kind.IDENTITY, Kind.COMBINE, Kind.MONOTONE, Kind.APPLY, Kind.INTEGRAL)
+#: assumptions of symbols that an application or a definition can check
+_KNOWN = {"real", "positive", "nonnegative", "commutative"}
 
 
-def check_steps(steps: Iterable[Step], facts: Mapping[str, Bound], equations: Iterable[str] = ()) -> list[Checked]:
-    """Check steps in order; ``facts`` are what they may use, by name, of which ``equations`` hold both ways."""
+def meant(steps: Iterable[Step], premises: Mapping[str, Bound]) -> set[sp.Symbol]:
+    """Return the symbols that premises, definitions, samples, citations or enclosures say something about."""
+    found = {symbol for bound in premises.values() for symbol in bound.symbols}
+    return found.union(*(step.bound.symbols for step in steps if step.kind not in _UNIVERSAL))
+
+
+def check_steps(
+    steps: Iterable[Step],
+    facts: Mapping[str, Bound],
+    equations: Iterable[str] = (),
+    taken: Set[sp.Symbol] | None = None,
+) -> list[Checked]:
+    """Check steps in order; ``facts`` are what they may use, by name, of which ``equations`` hold both ways.
+
+    ``taken`` are the symbols that mean something already; by default all of those in the facts.
+    """
     shown, equal, found = {REST: Bound(sp.S.Zero, sp.S.One, strict=True), **facts}, set(equations), []
+    known = set(meant((), facts) if taken is None else taken)
     for step in steps:
-        note = _wrong(step, shown, equal)
+        note = _malformed(step) or _wrong(step, shown, equal, known)
         trust = Trust.BROKEN if note else _TRUST.get(step.kind, Trust.SYMBOLIC)
         found.append(Checked(step, trust, note or step.source))
         shown[step.label] = step.bound
+        known |= meant((step,), {})
         if step.equal:
             equal.add(step.label)
     return found
 
 
-def _wrong(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
+def _malformed(step: Step) -> str:
+    """Say what no step may say: an infinity, a rounded number, a strict equation."""
+    sides = (step.bound.lhs, step.bound.rhs, *step.weights.values(), *step.where.values())
+    for side in map(sp.sympify, sides):
+        if side.has(sp.zoo, sp.nan):
+            return f"{side} is not defined"
+        if side.has(sp.Float):
+            return f"{side} has a rounded number: write it as a fraction"
+    return "an equation is not strict" if step.equal and step.bound.strict else ""
+
+
+def _wrong(step: Step, facts: Mapping[str, Bound], equal: Set[str], taken: Set[sp.Symbol]) -> str:
     """Say what is wrong with a step, or nothing."""
     match step.kind:
         case Kind.DEFINE:
@@ -41,13 +73,13 @@ def _wrong(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
         case Kind.COMBINE:
             return _combination(step, facts, equal)
         case Kind.MONOTONE:
-            return _monotone(step, facts, equal)
+            return _monotone(step, facts, equal, taken)
         case Kind.APPLY:
             return _applied(step, facts)
         case Kind.INTEGRAL:
             return wrong_integral(step, facts, equal)
         case Kind.ENCLOSED:
-            return on_box(step.bound, step.box)
+            return _outside(step, facts) or on_box(step.bound, step.box)
         case _:
             if step.kind is Kind.CITED and not step.source:
                 return "a citation needs a source"
@@ -55,17 +87,52 @@ def _wrong(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
             return survives(step.bound, step.draw, step.count)
 
 
+def _outside(step: Step, facts: Mapping[str, Bound]) -> str:
+    """Say which symbol nobody keeps inside its range: an enclosure is a fact about the box alone."""
+    told = [facts[name] for name in step.stands_on]
+    for symbol, (low, high) in step.box.items():
+        above = [fact.lhs for fact in told if fact.rhs == symbol] + ([sp.S.Zero] if symbol.is_nonnegative else [])
+        below = [fact.rhs for fact in told if fact.lhs == symbol]
+        if not any(end.is_number and end >= low for end in above):
+            return f"nobody shows that {symbol} is at least {low:g}"
+        if not any(end.is_number and end <= high for end in below):
+            return f"nobody shows that {symbol} is at most {high:g}"
+    return ""
+
+
 def _defined(step: Step, facts: Mapping[str, Bound]) -> str:
     """Say why a new symbol's assumed sign is not that of what it stands for."""
     symbol, expr = step.bound.lhs, step.bound.rhs
+    if not symbol.is_Symbol:
+        return f"{symbol} is no symbol: only a symbol can be defined"
     told = [facts[name] for name in step.stands_on]
-    signs = known_signs(told)
     same = [fact for fact in told if fact.rhs - fact.lhs == expr]
-    if symbol.is_positive and not (positive(expr.xreplace(signs)) or any(fact.strict for fact in same)):
-        return f"{expr} is not seen to be positive, as {symbol} is"
-    if symbol.is_nonnegative and not (nonnegative(expr.xreplace(signs)) or same):
-        return f"{expr} is not seen to be nonnegative, as {symbol} is"
+    if same and set(symbol._assumptions_orig) <= _KNOWN and (not symbol.is_positive or any(one.strict for one in same)):
+        return ""
+    return _unfit(symbol, expr, known_signs(told))
+
+
+def _unfit(symbol: sp.Symbol, expr: sp.Expr, signs: Mapping[sp.Symbol, sp.Expr]) -> str:
+    """Say why an expression cannot be what a symbol with these assumptions stands for."""
+    if symbol == expr:
+        return ""
+    value = expr.xreplace(signs)
+    if strange := sorted(set(symbol._assumptions_orig) - _KNOWN):
+        return f"{symbol} is assumed to be {strange[0]}, which is not checked: leave that assumption out"
+    if note := undefined(value):
+        return note
+    if symbol.is_positive:
+        return "" if positive(value) else f"{expr} is not seen to be positive, as {symbol} is"
+    if symbol.is_nonnegative:
+        return "" if nonnegative(value) else f"{expr} is not seen to be nonnegative, as {symbol} is"
+    if symbol.is_real and not (value.is_real or _real(value)):
+        return f"{expr} is not seen to be real, as {symbol} is"
     return ""
+
+
+def _real(expr: sp.Expr) -> bool:
+    """Return whether a defined expression is made of real symbols by functions that keep to the real line."""
+    return not expr.has(sp.I, sp.acos, sp.asin) and all(symbol.is_real for symbol in expr.free_symbols)
 
 
 def _combination(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
@@ -73,7 +140,11 @@ def _combination(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str
     parts = {name: (weight, facts[name]) for name, weight in step.weights.items()}
     signs = known_signs(fact for _, fact in parts.values())
     slacks = [(fact.rhs - fact.lhs).xreplace(signs) for _, fact in parts.values()]
+    # a strict fact says that its slack is positive, whatever it is made of
+    above = [(fact.rhs - fact.lhs).xreplace(signs) for _, fact in parts.values() if fact.strict]
     for name, (weight, _) in parts.items():
+        if note := undefined(weight.xreplace(signs), above):
+            return f"the weight of {name!r}: {note}"
         if name not in equal and not _weighs(weight.xreplace(signs), slacks):
             return f"the weight {weight} of {name!r} is not seen to be nonnegative"
     if step.bound.strict and not any(
@@ -86,29 +157,34 @@ def _combination(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str
 
 def _weighs(weight: sp.Expr, slacks: Iterable[sp.Expr]) -> bool:
     """Return whether a weight is nonnegative: by itself, or as a nonnegative multiple of another fact's slack."""
-    return nonnegative(weight) or any(slack != 0 and nonnegative(sp.cancel(weight / slack)) for slack in slacks)
+    if nonnegative(weight):
+        return True
+    ratios = (sp.cancel(weight / slack) for slack in slacks if slack != 0)
+    return any(not undefined(ratio) and nonnegative(ratio) for ratio in ratios)
 
 
-def _monotone(step: Step, facts: Mapping[str, Bound], equal: Set[str]) -> str:
+def _monotone(step: Step, facts: Mapping[str, Bound], equal: Set[str], taken: Set[sp.Symbol]) -> str:
     """Say why a step is not a monotone function of both sides of the first that it stands on."""
     assert step.function is not None
     of, *rest = step.stands_on
     fact, signs = facts[of], known_signs(facts[name] for name in step.stands_on)
     (x,) = step.function.variables
-    # inside the domain is enough: the functions here are continuous up to its end
-    inside = {x: sp.Dummy("x", positive=True)} if x.is_nonnegative else {}
-    slope = sp.diff(step.function.expr, x).xreplace({**signs, **inside})
-    told = [facts[name] for name in rest]
-    rising = _sign(slope, told, {**signs, **inside})
+    if not x.is_real or set(x._assumptions_orig) - _KNOWN:
+        return f"the domain of the function is not told by the assumptions of {x}: real, nonnegative or positive"
+    # a variable of its own: what premises say about a symbol of this name does not hold for every argument
+    fresh = sp.Dummy(str(x), **{str(key): value for key, value in x._assumptions_orig.items()})
+    around = {symbol: one for symbol, one in signs.items() if symbol != x}
+    body = step.function.expr.xreplace({x: fresh}).xreplace(around)
+    if not continuous(body):
+        return f"{step.function.expr} is not seen to be continuous on its domain"
+    # inside the domain is enough, since the function is continuous up to its end
+    inside = sp.Dummy("x", positive=True) if x.is_nonnegative else fresh
+    told = [facts[name] for name in rest if x not in taken]
+    rising = _sign(sp.diff(body, fresh).xreplace({fresh: inside}), told, {**around, x: inside})
     if not rising:
-        return f"the sign of the derivative {slope} is not seen"
-    low = fact.lhs.xreplace(signs)
-    if x.is_positive and not positive(low):
-        return f"{fact.lhs} is not seen to be positive, as the function needs"
-    if x.is_nonnegative and not nonnegative(low):
-        return f"{fact.lhs} is not seen to be nonnegative, as the function needs"
-    if not x.is_real:
-        return f"the domain of the function is not told by the assumptions of {x}"
+        return f"the sign of the derivative {sp.diff(step.function.expr, x)} is not seen"
+    if note := _unfit(x, fact.lhs, signs) or (undefined(fact.rhs.xreplace(signs))):
+        return f"outside the domain: {note}"
     if step.bound.strict:
         return "a monotone step is not strict"
     ends = (fact.lhs, fact.rhs) if rising > 0 or of in equal else (fact.rhs, fact.lhs)
@@ -139,15 +215,15 @@ def _applied(step: Step, facts: Mapping[str, Bound]) -> str:
     lemma = step.lemma
     assert lemma is not None
     signs = known_signs(facts[name] for name in step.uses)
-    if strangers := [key for key in step.where if not key.is_Symbol]:
-        return f"{strangers[0]} is no symbol: only symbols can stand for something else"
+    if note := _put_in(step, lemma):
+        return note
     for symbol, expr in step.where.items():
-        if symbol.is_nonnegative and not nonnegative(expr.xreplace(signs)):
-            return f"{expr}, which stands for {symbol} of {lemma.name}, is not seen to be nonnegative"
-        if symbol.is_positive and not positive(expr.xreplace(signs)):
-            return f"{expr}, which stands for {symbol} of {lemma.name}, is not seen to be positive"
+        if note := _unfit(symbol, expr, signs):
+            return f"{note} of {lemma.name}"
     if missing := sorted(set(lemma.premises) - set(step.using)):
         return f"nobody shows {missing[0]!r} of {lemma.name}"
+    if step.bound.strict != lemma.goal.strict:
+        return f"{lemma.name} is {'' if lemma.goal.strict else 'not '}strict"
     needed = [(facts[shown], lemma.premises[name]) for name, shown in step.using.items()]
     needed.append((step.bound, lemma.goal))
     for have, need in needed:
@@ -156,4 +232,20 @@ def _applied(step: Step, facts: Mapping[str, Bound]) -> str:
         for mine, its in ((have.lhs, need.lhs), (have.rhs, need.rhs)):
             if note := _differs(mine, its.xreplace(step.where), signs):
                 return f"{mine} stands where {lemma.name} has {its}: {note}"
+    return ""
+
+
+def _put_in(step: Step, lemma: Lemma) -> str:
+    """Say which symbol cannot stand for something else, or for that."""
+    bounds = (lemma.goal, *lemma.premises.values())
+    over = {symbol for bound in bounds for side in (bound.lhs, bound.rhs) for part in side.atoms(sp.Integral, sp.Sum) for symbol in part.bound_symbols}  # fmt: skip
+    for key, expr in step.where.items():
+        if not key.is_Symbol:
+            return f"{key} is no symbol: only symbols can stand for something else"
+        if key != expr and key in lemma.fixed:
+            return f"{lemma.name} holds for {key} in a range: nothing else can stand for it"
+        if key in lemma.measured and not all(part.is_Symbol for part in sp.Add.make_args(expr)):
+            return f"{key} of {lemma.name} is a measured quantity: only symbols can stand for it, not {expr}"
+        if key in over or expr.free_symbols & over:
+            return f"{key} = {expr} meets a variable of an integral of {lemma.name}: rename that one"
     return ""

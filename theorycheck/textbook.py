@@ -22,6 +22,8 @@ chance, mean, expected, angle = sp.symbols("P E mu theta", nonnegative=True)
 level, lipschitz, excess, share, kept = sp.symbols("a L u p p_kept", positive=True)
 count, size = sp.symbols("M n", positive=True)
 first, second, both = sp.symbols("A B C", nonnegative=True)
+root_mean, least_speed, speed = sp.symbols("E_T2 r_min R", nonnegative=True)
+floor, seen, ever, moved, better, radius = sp.symbols("c v_w v m_w m_b rho", nonnegative=True)
 _Y = sp.Symbol("y", real=True)
 _B = sp.Symbol("b", nonnegative=True)
 
@@ -30,7 +32,9 @@ _LEVEL = {"level": Bound(sp.S.Zero, level, strict=True)}
 
 def _proof(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
     goal = steps[-1].bound
-    return Proof(f"textbook {name}", goal, premises, goal.symbols, steps)
+    # what is measured cannot be a number or an expression: a chance, a mean, what is seen over time
+    measured = frozenset({chance, mean, root_mean, seen, ever, moved})
+    return Proof(f"textbook {name}", goal, premises, goal.symbols, steps, measured=measured & goal.symbols)
 
 
 def _rng(seed: int) -> np.random.Generator:
@@ -54,9 +58,6 @@ EXPONENTIAL = _proof(
     "exponential", {},
     cited("convex", "1 + x <= exp(x)", Bound(1 + x, sp.exp(x)), "Hardy, Littlewood, Polya, Inequalities (1934), section 4.2", lambda seed: {x: float(_rng(seed).normal(0, 3))}),
 )  # fmt: skip
-
-
-root_mean = sp.Symbol("E_T2", nonnegative=True)
 
 
 def _moments(seed: int) -> Mapping[sp.Symbol, float]:
@@ -100,8 +101,6 @@ UNION = _proof(
     cited("union", "the chance of either is at most the sum of the chances", Bound(both, first + second), "Boole; Billingsley, Probability and Measure, equation 2.10", _events),
 )  # fmt: skip
 
-least_speed, speed = sp.symbols("r_min R", nonnegative=True)
-
 
 def _decay(seed: int) -> Mapping[sp.Symbol, float]:
     """A loss that falls at a rate that jumps: its rate over all time is the mean."""
@@ -113,8 +112,6 @@ GROENWALL = _proof(
     "Groenwall", {},
     cited("Groenwall", "-L'/L >= r_min at almost all times makes log(L_0/L_t)/t at least r_min", Bound(least_speed, speed), "T. H. Gronwall, Annals of Mathematics 20 (1919), 292-296; Teschl, ODEs and Dynamical Systems, Lemma 2.7", _decay),
 )  # fmt: skip
-
-floor, seen, ever, moved, better, radius = sp.symbols("c v_w v m_w m_b rho", nonnegative=True)
 
 
 def _feedback(seed: int) -> Mapping[sp.Symbol, float]:

@@ -1,9 +1,10 @@
 """Theorems R1 and R2 of caron2023 with constants of the data: the widths of their proofs, rung by rung.
 
-Every rung is a proof of claims (a) to (c) of the theorem, at its own rate, floor and probability. What is replaced:
+Every rung is a proof of claims (a) and (b) of the theorem, with its rate, floor and probability; weights then stay within the
+rung's own radius, which is not always that of claim (c). What is replaced:
 
 * a norm that stands for a bound (n for s_X and for sum_i |x_i|^2, n D^2 for |y|^2 + tr Sigma) by the data's own;
-* four events of equal probability by the three that (a) to (c) need, with the best split of delta;
+* four events of equal probability by the three that (a) and (b) need, with the best split of delta;
 * Markov's inequality for |r_0| by Gaussian concentration (L4'), and for the flip mass by Chernoff's bound with the exact
   probability of a band (relative entropy; equal scales are the worst case, because the band's probability is concave in
   the radius);
@@ -189,7 +190,11 @@ def width(data: Data, means: Means, split: Split, kept: float, smooth: bool) -> 
 
 def best(data: Data, means: Means, smooth: bool, shares: bool) -> float:
     """Return the least width over splits of delta, and over the share of kappa_n if ``shares``."""
-    start = np.array([0.0, 0.0, 0.5])
+    # several starts: the valleys of a maximum stop a simplex
+    starts = [
+        np.array(point)
+        for point in ((0.0, 0.0, 0.5), (-2.0, 0.0, 2.0), (-4.0, -1.0, 3.0), (-6.0, 1.0, 4.0), (0.0, -3.0, 3.0))
+    ]
 
     def objective(point: Array) -> float:
         weights = np.exp(np.clip([point[0], point[1], -40.0 if smooth else 0.0], -12, 12))
@@ -197,10 +202,9 @@ def best(data: Data, means: Means, smooth: bool, shares: bool) -> float:
         split = tuple(float(part) for part in weights / weights.sum())
         return math.log(width(data, means, split, min(kept, 1 - 1e-9), smooth))  # type: ignore[arg-type]
 
-    found = optimize.minimize(
-        objective, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-4, "maxiter": 400}
-    )
-    return math.exp(min(float(found.fun), objective(start)))
+    options = {"xatol": 1e-3, "fatol": 1e-4, "maxiter": 400}
+    found = [optimize.minimize(objective, start, method="Nelder-Mead", options=options).fun for start in starts]
+    return math.exp(min(*map(float, found), *map(objective, starts)))
 
 
 def _stated(instance: Instance, theorem: Theorem, width: sp.Expr, unrounded: sp.Expr) -> tuple[Rung, Rung]:

@@ -88,10 +88,15 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
         ends = []
         for sign in (-1, 1):
             # a longer path where alpha is less and the rest more
-            at = {symbol: float(one.value + (-sign if symbol == t.alpha_squared else sign) * one.error) for symbol, one in values.items()}
+            at = {
+                symbol: float(one.value + (-sign if symbol == t.alpha_squared else sign) * one.error)
+                for symbol, one in values.items()
+            }
             with np.errstate(all="ignore"):
                 path = _number(t.PATH[dynamics], at)
-            ends.append(flip_mass(instance, math.sqrt(instance.rates[0]) * path * (1 + sign * 1e-9)) if path > 0 else math.inf)
+            ends.append(
+                flip_mass(instance, math.sqrt(instance.rates[0]) * path * (1 + sign * 1e-9)) if path > 0 else math.inf
+            )
         if not all(map(math.isfinite, ends)):
             return Measured(np.nan)
         return Measured.between(ends[0] * (1 - 1e-9), max(ends) * (1 + 1e-9))
