@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from theorycheck.statement import Bound
+
+#: functions that are defined on the whole real line, or whose domain is looked at
+_KNOWN = (
+    sp.exp, sp.log, sp.erf, sp.erfc, sp.acos, sp.asin, sp.atan, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.Abs,
+    sp.Max, sp.Min, sp.Heaviside, sp.DiracDelta, sp.Piecewise,
+)  # fmt: skip
 
 
 def known_signs(facts: Iterable[Bound]) -> dict[sp.Symbol, sp.Expr]:
@@ -92,6 +99,9 @@ def undefined(expr: sp.Expr, above: Sequence[sp.Expr] = ()) -> str:
     def more(base: sp.Expr) -> bool:
         return positive(base) or any(nonnegative(sp.expand(base - one)) for one in above)
 
+    strange = [part for part in expr.atoms(sp.Function) if not isinstance(part, (*_KNOWN, AppliedUndef))]
+    if strange or expr.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
+        return f"{strange[0] if strange else expr} is not known to be a number"
     for part in expr.atoms(sp.log):
         if not more(part.args[0]):
             return f"{part.args[0]} is not seen to be positive under a logarithm"
@@ -99,8 +109,8 @@ def undefined(expr: sp.Expr, above: Sequence[sp.Expr] = ()) -> str:
         if not (nonnegative(1 - part.args[0]) and nonnegative(1 + part.args[0])):
             return f"{part} is not seen to be real"
     for part in expr.atoms(sp.Pow):
-        base, divides = part.base, part.exp.is_negative or not part.exp.is_number
-        if divides and not (base.is_nonzero or more(base) or (not part.exp.is_negative and nonnegative(base))):
+        base = part.base
+        if not part.exp.is_nonnegative and not (base.is_nonzero or more(base)):
             return f"{base} is not seen to be nonzero, but is divided by"
         if not part.exp.is_integer and not (nonnegative(base) or more(base)):
             return f"{base} is not seen to be nonnegative under a root"

@@ -25,7 +25,12 @@ _KNOWN = {"real", "positive", "nonnegative", "commutative"}
 def meant(steps: Iterable[Step], premises: Mapping[str, Bound]) -> set[sp.Symbol]:
     """Return the symbols that premises, definitions, samples, citations or enclosures say something about."""
     found = {symbol for bound in premises.values() for symbol in bound.symbols}
-    return found.union(*(step.bound.symbols for step in steps if step.kind not in _UNIVERSAL))
+    for step in steps:
+        if step.kind not in _UNIVERSAL:
+            found |= step.bound.symbols
+        elif step.lemma:  # what stands for a measured quantity is one
+            found = found.union(*(step.where.get(key, key).free_symbols for key in step.lemma.measured))
+    return found
 
 
 def check_steps(
@@ -235,10 +240,25 @@ def _applied(step: Step, facts: Mapping[str, Bound]) -> str:
     return ""
 
 
+_BINDERS = (sp.Integral, sp.Sum, sp.Derivative, sp.Limit, sp.Subs)
+
+
+def _bound(symbol: sp.Symbol, part: sp.Expr) -> bool:
+    """Return whether a symbol is the variable of an integral, a sum, a derivative, a limit or a substitution."""
+    if isinstance(part, sp.Derivative):
+        return symbol in part.variables
+    if isinstance(part, sp.Limit):
+        return symbol == part.args[1]
+    return symbol in part.bound_symbols
+
+
 def _put_in(step: Step, lemma: Lemma) -> str:
     """Say which symbol cannot stand for something else, or for that."""
     bounds = (lemma.goal, *lemma.premises.values())
-    over = {symbol for bound in bounds for side in (bound.lhs, bound.rhs) for part in side.atoms(sp.Integral, sp.Sum) for symbol in part.bound_symbols}  # fmt: skip
+    binders = {part for bound in bounds for side in (bound.lhs, bound.rhs) for part in side.atoms(*_BINDERS)}
+    over = {
+        symbol for part in binders for symbol in (part.free_symbols | part.atoms(sp.Symbol)) if _bound(symbol, part)
+    }
     for key, expr in step.where.items():
         if not key.is_Symbol:
             return f"{key} is no symbol: only symbols can stand for something else"

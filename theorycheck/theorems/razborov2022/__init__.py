@@ -2,6 +2,8 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+from theorycheck.theorems.razborov2022.r1 import R1
+from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -16,7 +18,7 @@ PAPER = Paper(
             "both layers",
             "depth-2 ReLU networks, quadratic loss, Gaussian data and initialisation, adversarial labels: gradient descent "
             "that trains both layers at different rates converges to a global minimum",
-            (),
+            (R1.label, R1_DESCENT.label),
         ),
         PaperClaim(
             "improves",
@@ -27,4 +29,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = ()
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT)

@@ -7,6 +7,7 @@ Labels are chosen after data *and* weights: the adversary sees everything.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -104,9 +105,15 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
     return read
 
 
+@lru_cache(maxsize=64)
+def _function(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..., float]:
+    function: Callable[..., float] = sp.lambdify(symbols, expr, "math")
+    return function
+
+
 def _number(expr: sp.Expr, values: dict[sp.Symbol, float]) -> float:
     try:
-        found = float(sp.lambdify(list(values), expr, "math")(*values.values()))
+        found = float(_function(expr, tuple(values))(*values.values()))
     except (ZeroDivisionError, ValueError, OverflowError):
         return math.inf
     return found if found >= 0 else math.inf
@@ -182,7 +189,7 @@ def ratio(instance: Instance, dynamics: Dynamics, split: float, size: float) -> 
     }  # fmt: skip
     if not all(map(math.isfinite, values.values())) or not values[t.alpha_squared] > 0:
         return math.inf
-    if dynamics == "descent" and not float(t.Q.subs(values)) > 0:
+    if dynamics == "descent" and not _number(t.Q, {key: values[key] for key in (t.alpha_squared, t.top, t.c)}) > 0:
         return math.inf
     path = _number(t.PATH[dynamics], {key: values[key] for key in (t.alpha_squared, t.top, t.r_0, t.c)})
     values[t.mass] = flip_mass(instance, math.sqrt(instance.rates[0]) * path) if math.isfinite(path) else math.inf
