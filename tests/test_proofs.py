@@ -7,11 +7,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+import sympy as sp
 
 from theorycheck import report_proof
 from theorycheck.proof_files import behind, files, load, proofs, reasons, unproved
 from theorycheck.proof_steps import Checked, Kind, Trust
-from theorycheck.proof_verify import check_steps
+from theorycheck.proof_verify import check_steps, meant
 from theorycheck.statement import Bound
 from theorycheck.theorems import cards
 
@@ -23,12 +24,12 @@ STEPS = {id(step): (proof, step.label) for proof in PROOFS for step in proof.ste
 
 
 def wrong(bound: Bound, kind: Kind) -> list[Bound]:
-    """A coefficient, a sign, an exponent; for an enclosure, whose slack has room, the sides the wrong way round."""
+    """A coefficient, a sign, an exponent, a constant; for an enclosure, whose slack has room, the sides the wrong way round."""
     left, right = bound.lhs, bound.rhs
     if kind is Kind.ENCLOSED:
         return [replace(bound, lhs=right, rhs=left)]
     side = right if right != 0 else left
-    mutants = [2 * side, -side, side**2 if side not in (0, 1) else side + 1]
+    mutants = [2 * side, -side, side**2 if side not in (0, 1) else side + 1, side - sp.Rational(1, 3)]
     return [replace(bound, rhs=one) if right != 0 else replace(bound, lhs=one) for one in mutants]
 
 
@@ -37,8 +38,11 @@ def test_breaking_a_step_is_reported_as_broken_at_that_step(proof, label):
     place = next(k for k, step in enumerate(proof.steps) if step.label == label)
     step = proof.steps[place]
     facts = dict(proof.premises) | {one.label: one.bound for one in proof.steps[:place]}
+    equations = [one.label for one in proof.steps[:place] if one.equal]
+    taken = meant(proof.steps[:place], proof.premises)
+    assert check_steps((step,), facts, equations, taken)[0].trust is not Trust.BROKEN
     for bound in wrong(step.bound, step.kind):
-        (found,) = check_steps((replace(step, bound=bound),), facts, [one.label for one in proof.steps if one.equal])
+        (found,) = check_steps((replace(step, bound=bound),), facts, equations, taken)
         assert found.trust is Trust.BROKEN, (found.step.bound, found.trust)
         assert found.note
 
