@@ -19,7 +19,9 @@ from theorycheck.report_ledger import draw, ledger_document, ledger_table
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems import card, cards
 
-CHAINS = {one.label: [p for p in proofs() if p.name.startswith(f"{one.label} ") and p.chain] for one in cards()}
+OWN = {one.label: [proof for proof in proofs() if proof.name.startswith(f"{one.label} ")] for one in cards()}
+#: of every card that has a proof; test_proofs wants a reason for the others
+CHAINS = {label: [proof for proof in own if proof.chain] for label, own in OWN.items() if own}
 
 
 @pytest.mark.parametrize("label", list(CHAINS))
