@@ -16,6 +16,7 @@ from theorycheck.constants import curvature_bound, slope_bound, value_bound
 from theorycheck.data_angles import least_sine, parallel_pairs
 from theorycheck.evidence import Certificate, Measured
 from theorycheck.flow import UNBOUNDED, Run, Trajectory
+from theorycheck.flow.descent import Descent
 from theorycheck.grams import Array, dual_matrix, least_of_limit, mean_output
 from theorycheck.symbolic.activations import Activation
 
@@ -264,6 +265,27 @@ def initial_residual(run: Run) -> Measured:
     residual = run.instance.start[0]
     value = float(np.linalg.norm(residual))
     return Measured(value, 1e-13 * (value + float(np.linalg.norm(run.instance.labels - residual))))
+
+
+# --- gradient descent ------------------------------------------------------------------------
+
+
+def descended(run: Run) -> Descent:
+    """Return the descent of a run."""
+    if run.descent is None:
+        raise NoTrajectory("this quantity belongs to a descent: simulate the instance first")
+    return run.descent
+
+
+def fallen_per_step(run: Run) -> Measured:
+    """Return ``log(L_0/L_k)/k`` for each step k, while the residual is above its own rounding."""
+    found = descended(run)
+    sizes = np.linalg.norm(found.residual, axis=1)
+    doubt = 1e-13 * (float(np.linalg.norm(run.instance.labels)) + sizes[0]) / np.maximum(sizes, 1e-300)
+    kept = (found.steps > 0) & (doubt < 1e-4)
+    with np.errstate(all="ignore"):
+        value = 2 * np.log(sizes[0] / sizes[kept]) / found.steps[kept]
+    return Measured(value, 4 * (doubt[kept] + doubt[0]) / found.steps[kept])
 
 
 def _between(low: Array, high: Array) -> Measured:

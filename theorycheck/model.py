@@ -184,6 +184,17 @@ class Instance:
         return replace(self, labels=labels)
 
 
+def with_parameters(instance: Instance, **values: float) -> Instance:
+    """Return the instance with more parameters; its ``redraw`` keeps them."""
+    inner = instance.redraw
+
+    def redraw(again: Instance, draw: int) -> Instance:
+        assert inner is not None
+        return with_parameters(inner(again, draw), **values)
+
+    return replace(instance, parameters={**instance.parameters, **values}, redraw=redraw if inner else None)
+
+
 def node_scales(m: int, gamma: float, alpha: float) -> Array:
     """Return ``lambda_j = gamma/m + (1 - gamma) j^(-1/alpha)/H``, which sums to 1 (caron2023, section 1).
 

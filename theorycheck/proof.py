@@ -153,9 +153,9 @@ class Proof:
         steps = {step.label: step.bound for step in self.steps}
         if strangers := [label for label in self.chain if label not in steps]:
             raise ValueError(f"the chain of {self.name} names {strangers[0]!r}, which is no step")
-        links = [steps[label] for label in self.chain]
-        inner = [(before.rhs, after.lhs) for before, after in pairwise(links)]
-        ends = [(self.goal.lhs, links[0].lhs), *inner, (links[-1].rhs, self.goal.rhs)]
+        bounds = [steps[label] for label in self.chain]
+        inner = [(before.rhs, after.lhs) for before, after in pairwise(bounds)]
+        ends = [(self.goal.lhs, bounds[0].lhs), *inner, (bounds[-1].rhs, self.goal.rhs)]
         if gap := next((pair for pair in ends if pair[0] != pair[1]), None):
             raise ValueError(f"the chain of {self.name} has a gap between {gap[0]} and {gap[1]}")
 

@@ -7,6 +7,7 @@ a theorem of its own about these data; certificates of fresh draws at that width
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,8 +75,6 @@ def tried(
     BadInput
         If the recipe refuses the flags.
     """
-    import inspect
-
     own = set(inspect.signature(sharpening.recipe.example).parameters)
     common = {name: value for name, value in flags.items() if name in own}
     instance = sharpening.theorem.example(**{**flags, "m": 1})

@@ -65,7 +65,7 @@ def data_of(instance: Instance) -> Data:
     kappa = measure.kappa(run)
     return Data(
         instance.inputs @ instance.inputs.T, float(kappa.value - kappa.error), upper(measure.spectral_square(run)),
-        upper(measure.label_norm(run)), float(measure.mean_norm(run).value), upper(measure.output_variance(run)),
+        upper(measure.label_norm(run)), upper(measure.mean_norm(run)), upper(measure.output_variance(run)),
         instance.parameters["gamma"], instance.parameters["delta"], instance.d,
         upper(measure.curvature_supremum(run)) if instance.activation.leak is None else math.inf,
     )  # fmt: skip

@@ -18,9 +18,8 @@ from hypothesis.strategies import SearchStrategy
 from theorycheck import measure
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
-from theorycheck.flow.descent import Descent, descend
-from theorycheck.measure import NoTrajectory
-from theorycheck.model import Instance
+from theorycheck.flow.descent import descend
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.chen2022 import measures, steep
@@ -44,26 +43,10 @@ STABLE = t.n / (s.Lam * t.slope**2 * second)
 TAYLOR = t.HELD * sp.sqrt(t.n) / (curvature * third * t.slope**2 * t.g**2 * t.zeta_0)
 
 
-def _descended(run: Run) -> Descent:
-    if run.descent is None:
-        raise NoTrajectory("this quantity belongs to a descent: simulate the instance first")
-    return run.descent
-
-
-def _fallen(run: Run) -> Measured:
-    """Return ``log(L_0/L_k)/k`` for each step k, while the residual is above its own rounding."""
-    found = _descended(run)
-    sizes = np.linalg.norm(found.residual, axis=1)
-    doubt = 1e-13 * (float(np.linalg.norm(run.instance.labels)) + sizes[0]) / np.maximum(sizes, 1e-300)
-    kept = (found.steps > 0) & (doubt < 1e-4)
-    value = 2 * np.log(sizes[0] / sizes[kept]) / found.steps[kept]
-    return Measured(value, 4 * (doubt[kept] + doubt[0]) / found.steps[kept])
-
-
 def _moved(run: Run) -> Measured:
     """Return the largest movement of a preactivation at the end of the descent."""
     instance = run.instance
-    shift = instance.inner * instance.inputs @ (_descended(run).network.weights - instance.weights).T
+    shift = instance.inner * instance.inputs @ (measure.descended(run).network.weights - instance.weights).T
     lost = instance.inner * float(np.linalg.norm(instance.inputs, axis=1).max()) * measures.difference_error(instance)
     return Measured(float(np.abs(shift).max()), 1e-11 * float(np.abs(shift).max()) + lost + 1e-300)
 
@@ -83,7 +66,7 @@ QUANTITIES = (
     Quantity(curvature, "sup |s''|", measure.curvature_supremum),
     Quantity(second, "mean of c_i^2", _mean_power(2)),
     Quantity(third, "mean of |c_i|^3", _mean_power(3)),
-    Quantity(fallen, "log(L_0/L_k)/k", _fallen),
+    Quantity(fallen, "log(L_0/L_k)/k", measure.fallen_per_step),
     Quantity(s.moved, "largest movement of a preactivation at the last step", _moved),
 )  # fmt: skip
 
@@ -117,7 +100,7 @@ def placed(instance: Instance, level: float, share: float, interval: tuple[float
         float(expr.subs(values)) if np.all(np.isfinite(list(values.values()))) else 0.0 for expr in (STABLE, TAYLOR)
     ]
     allowed = min((one for one in most if one > 0 and math.isfinite(one)), default=1.0)
-    return s.with_parameters(instance, step=share * allowed)
+    return with_parameters(instance, step=share * allowed)
 
 
 def _build(flags: dict[str, Any]) -> Instance:

@@ -19,7 +19,7 @@ from theorycheck.data import BadInput
 from theorycheck.enclose import enclose
 from theorycheck.flow import Run, follow
 from theorycheck.grams import Array
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import DATA, keyword_example
 from theorycheck.theorems.chen2022 import odds as o
@@ -79,7 +79,7 @@ def large_start(inputs: Array, labels: Array, numbers: dict[str, float], level: 
     """Return an instance of 4.5: weights of size nu, or of the theorem's own over ``level`` where nu is 0."""
     probe = s.drawn(inputs, labels, width=2, activation=more["activation"], kappa=numbers["kappa"])
     values = c.values_of(
-        s.with_parameters(probe, low=numbers["low"], high=math.inf, eta=1.0, nu=1.0),
+        with_parameters(probe, low=numbers["low"], high=math.inf, eta=1.0, nu=1.0),
         {t.lam, t.G_max, s.G_min, t.steepness, o.label_norm},
     )
     nu, width = numbers["nu"], int(more.pop("width"))
@@ -88,7 +88,7 @@ def large_start(inputs: Array, labels: Array, numbers: dict[str, float], level: 
         wanted = (float(need) / level + numbers["low"]) / (float(QUANTILE) * math.sqrt(values[s.G_min])) if need.is_finite and values[s.G_min] > 0 else 1.0  # fmt: skip
         nu = wanted if 0 < wanted < 1e6 else 1.0
     if not width:
-        run = Run(s.with_parameters(probe, delta=numbers["delta"]))
+        run = Run(with_parameters(probe, delta=numbers["delta"]))
         width = o.own_width(run, float(CHANCE))
     parameters = {"low": numbers["low"], "high": math.inf, "eta": 0.0, "nu": nu, "delta": numbers["delta"]}
     return s.drawn(inputs, labels, width=width, kappa=numbers["kappa"], nu=nu, parameters=parameters, **more)

@@ -21,7 +21,7 @@ from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.certify.problem import of_instance
 from theorycheck.data import BadInput
 from theorycheck.flow import Run, follow
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import DATA, keyword_example
 from theorycheck.theorems.chen2022 import odds as o
@@ -66,7 +66,7 @@ QUANTITIES = (
 def _scaled(instance: Instance, kappa: float) -> Instance:
     """Return the instance with output weights of that size; nothing else changes."""
     signs = kappa * np.sign(instance.signs)
-    return s.with_parameters(replace(instance, signs=signs, redraw=None), c_low=kappa)
+    return with_parameters(replace(instance, signs=signs, redraw=None), c_low=kappa)
 
 
 def values_of(instance: Instance, wanted: set[sp.Symbol]) -> dict[sp.Symbol, float]:
@@ -81,7 +81,7 @@ def large_output(instance: Instance, interval: tuple[float, float, float], kappa
         score = found.steepness * found.share * found.eta
         k = int(np.argmax(score)) if len(score) else 0
         interval = (float(found.low[k]), float(found.high[k]), float(found.eta[k])) if len(score) else (0.0, math.inf, 1.0)  # fmt: skip
-    instance = s.with_parameters(instance, **dict(zip(("low", "high", "eta"), interval, strict=True)), c_low=0.0)
+    instance = with_parameters(instance, **dict(zip(("low", "high", "eta"), interval, strict=True)), c_low=0.0)
     if not kappa:
         values = values_of(instance, (PER_SCALE.free_symbols | {o.label_norm}))
         most = float(PER_SCALE.subs(values)) if all(map(math.isfinite, values.values())) else 0.0

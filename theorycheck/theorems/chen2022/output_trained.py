@@ -24,7 +24,7 @@ from theorycheck.certify.problem import of_instance
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow
 from theorycheck.measure import NoTrajectory
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.symbolic.network import INNER, MEAN_FIELD, OUTPUT_WEIGHT
 from theorycheck.theorems._data import keyword_example
@@ -137,7 +137,7 @@ def placed(instance: Instance, speed: float, level: float, interval: tuple[float
     rates = (instance.rates[0], speed * instance.rates[0])
     instance = replace(instance, neuron=BOTH, rates=rates, redraw=None)
     c_low = float(np.abs(instance.signs).min())
-    instance = s.with_parameters(instance, low=low, high=high, eta=eta, c_low=c_low, tau=speed)
+    instance = with_parameters(instance, low=low, high=high, eta=eta, c_low=c_low, tau=speed)
     allowed = min(thresholds(instance))
     return s.with_residual(instance, level * allowed) if level and allowed else instance
 

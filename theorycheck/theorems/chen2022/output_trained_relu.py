@@ -24,7 +24,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow, horizon_of
 from theorycheck.grams import Array
 from theorycheck.measure import NoTrajectory
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.chen2022 import measures, steep
@@ -135,9 +135,9 @@ def _searched(instance: Instance) -> tuple[float, float]:
 def placed(instance: Instance, speed: float, level: float) -> Instance:
     """Return the instance with its output weights trained, the best margin, and labels at ``level`` times the threshold."""
     rates = (instance.rates[0], speed * instance.rates[0])
-    instance = s.with_parameters(replace(instance, neuron=BOTH, rates=rates, redraw=None), tau=speed)
+    instance = with_parameters(replace(instance, neuron=BOTH, rates=rates, redraw=None), tau=speed)
     eta, c_low = _searched(instance)
-    instance = s.with_parameters(instance, low=0.0, high=math.inf, eta=eta, c_low=c_low, split=0.5)
+    instance = with_parameters(instance, low=0.0, high=math.inf, eta=eta, c_low=c_low, split=0.5)
     values = _values(instance)
     allowed = (
         float(t.ALLOWED_B.subs(values)) if all(map(math.isfinite, values.values())) and values[t.G_max] > 0 else 0.0
@@ -145,7 +145,7 @@ def placed(instance: Instance, speed: float, level: float) -> Instance:
     if level and 0 < allowed < math.inf:
         instance = s.with_residual(instance, level * allowed)
     split = t.least_split(t.TESTS_B[-1][1], _values(instance)) if allowed > 0 else 0.5
-    return s.with_parameters(instance, split=min(split * (1 + 1e-6), 1 - 2.0**-20))
+    return with_parameters(instance, split=min(split * (1 + 1e-6), 1 - 2.0**-20))
 
 
 def _values(instance: Instance) -> dict[sp.Symbol, float]:

@@ -28,7 +28,7 @@ from theorycheck.enclose import ends
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow
 from theorycheck.grams import Array
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.symbolic.activations import activation as read_activation
 from theorycheck.theorems._data import DATA, data_of, keyword_example
@@ -178,7 +178,7 @@ def place(
         )
         chosen = o.population(read_activation(flags["activation"]), ends_of, numbers["nu"], 1)
         numbers |= dict(zip(("low", "high", "eta"), chosen, strict=True))
-    run = Run(s.with_parameters(probe, **numbers))
+    run = Run(with_parameters(probe, **numbers))
     test = Bound(*(deep(side) for side in (t.TESTS_B[-1][1].lhs, t.TESTS_B[-1][1].rhs)))
     values = _numbers(run, test.symbols | {o.p, t.c_low})
     most, size = float(ALLOWED.subs(values)), float(np.linalg.norm(labels))

@@ -22,7 +22,7 @@ from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.data import BadInput
 from theorycheck.flow import Run, follow
 from theorycheck.grams import Array
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import DATA, keyword_example
 from theorycheck.theorems.chen2022 import odds as o
@@ -125,7 +125,7 @@ def place(
         diagonal = np.maximum(np.sum(inputs**2, axis=1) / inputs.shape[1], 1e-300)
         chosen = o.population(probe.activation, diagonal, numbers["nu"], 1 if b else 2)
         numbers = {**numbers, **dict(zip(("low", "high", "eta"), chosen, strict=True))}
-    run = Run(s.with_parameters(probe, **numbers, split=0.5))
+    run = Run(with_parameters(probe, **numbers, split=0.5))
     wanted = (likely(t.TESTS_B[-1][1].rhs).free_symbols | likely(t.TESTS_A[-1][1].rhs / t.slope / t.g).free_symbols)  # fmt: skip
     values = {part.symbol: float(part.measure(run).value) for part in QUANTITIES if part.symbol in wanted - {t.split}}
     most, size = largest_label(values, b), float(np.linalg.norm(labels))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -195,17 +194,6 @@ def left_as_they_are(level: float, allowed: float) -> tuple[str, ...]:
     if level and not allowed > 0:
         return ("labels are left as they are: the theorem allows none here, so that --level has no meaning",)
     return ()
-
-
-def with_parameters(instance: Instance, **values: float) -> Instance:
-    """Return the instance with more parameters; its ``redraw`` keeps them."""
-    inner = instance.redraw
-
-    def redraw(again: Instance, draw: int) -> Instance:
-        assert inner is not None
-        return with_parameters(inner(again, draw), **values)
-
-    return replace(instance, parameters={**instance.parameters, **values}, redraw=redraw if inner else None)
 
 
 def with_residual(instance: Instance, size: float) -> Instance:

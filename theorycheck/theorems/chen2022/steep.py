@@ -23,7 +23,7 @@ from theorycheck.certify.recipe import Conclusion, Tests
 from theorycheck.evidence import Truth
 from theorycheck.flow import Run, follow
 from theorycheck.judge import judge
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.chen2022 import setting as s
@@ -50,12 +50,12 @@ def placed(instance: Instance, level: float, interval: tuple[float, float, float
     """Return the instance with its interval, and labels at ``level`` times the theorem's threshold (0: as they are)."""
     low, high, eta = interval if interval[2] else _searched(instance, 1 if b else 2)
     c_low = float(np.abs(instance.signs).min())
-    instance = s.with_parameters(instance, low=low, high=high, eta=eta, c_low=c_low)
+    instance = with_parameters(instance, low=low, high=high, eta=eta, c_low=c_low)
     threshold = _measured(t.ALLOWED_B if b else t.ALLOWED_A, instance)
     if level and threshold > 0:
         instance = s.with_residual(instance, level * threshold)
     instance = replace(instance, notes=(*instance.notes, *s.left_as_they_are(level, threshold)))
-    return s.with_parameters(instance, split=_split(instance)) if b else instance
+    return with_parameters(instance, split=_split(instance)) if b else instance
 
 
 def _measured(expr: sp.Expr, instance: Instance) -> float:

@@ -22,7 +22,7 @@ from theorycheck.certify.problem import of_instance
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, follow
 from theorycheck.grams import Array
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.chen2022 import setting as s
@@ -83,7 +83,7 @@ _RATE, _WINDOW = t.CONCLUSIONS_C[0].expr, t.CONCLUSIONS_C[1].expr
 def placed(instance: Instance, level: float) -> Instance:
     """Return the instance with labels at ``level`` times the largest residual that is allowed, and the least window."""
     size = float(np.median(np.abs(instance.signs)))
-    far = s.with_parameters(instance, rho=6.0 * max(1.0, float(np.std(s.measures.preactivations(instance)))) / size)
+    far = with_parameters(instance, rho=6.0 * max(1.0, float(np.std(s.measures.preactivations(instance)))) / size)
     run = Run(far)
     values = {
         part.symbol: float(part.measure(run).value)
@@ -97,7 +97,7 @@ def placed(instance: Instance, level: float) -> Instance:
     found = search_c(of_instance(near), "flow", _silent).values
     # beyond the threshold: the window of labels that are near enough, and labels that are not
     near = s.with_residual(near, level * allowed) if level > 0.95 and allowed > 0 else near
-    return s.with_parameters(near, rho=float(found[t.window]))
+    return with_parameters(near, rho=float(found[t.window]))
 
 
 _OWN = ("n", "d", "m", "activation", "kappa", "nu", "mirrored", "level")

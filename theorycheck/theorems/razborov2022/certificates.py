@@ -28,7 +28,7 @@ from theorycheck.theorems.razborov2022.knapsack import Sample, estimate, flip_ma
 Values = dict[sp.Symbol, float]
 
 #: splits that are tried
-SPLITS = {"descent": tuple(k / 50 for k in range(1, 21)), "flow": tuple(k / 50 for k in range(2, 49))}
+_SPLITS = {"descent": tuple(k / 50 for k in range(1, 21)), "flow": tuple(k / 50 for k in range(2, 49))}
 #: room for what a sample of the neurons and rounding leave uncertain, when radii are chosen
 _ROOM = 1 + 2.0**-10
 
@@ -87,8 +87,8 @@ def _ready(values: Values, dynamics: Dynamics, split: float) -> bool:
 
 def _best_split(values: Values, dynamics: Dynamics, excess: Callable[[float], float]) -> float:
     """Return the least split that passes with room (it gives the best rate), else the one that comes closest."""
-    closest, least = SPLITS[dynamics][0], math.inf
-    for split in SPLITS[dynamics]:
+    closest, least = _SPLITS[dynamics][0], math.inf
+    for split in _SPLITS[dynamics]:
         if _ready(values, dynamics, split):
             ratio = excess(split)
             if ratio < 1 / _ROOM:
@@ -106,7 +106,7 @@ def search_r1(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found
 
     def excess(split: float) -> float:
         tried = values | {t.c: split}
-        radius = math.sqrt(values[t.eta_W]) * _guess(t.PATH[dynamics], tried)
+        radius = math.sqrt(values[t.eta_W]) * guess(t.PATH[dynamics], tried)
         return _ratio(t.CHANGE_R1[dynamics], tried | {t.mass: estimate(looked, radius)})
 
     values[t.c] = _best_split(values, dynamics, excess)
@@ -118,7 +118,7 @@ def search_r1(problem: Problem, dynamics: Dynamics, progress: Progress) -> Found
 
 
 def _ratio(change: sp.Expr, values: Values) -> float:
-    return _guess(change, values) / (values[t.c] * math.sqrt(values[t.alpha_squared]))
+    return guess(change, values) / (values[t.c] * math.sqrt(values[t.alpha_squared]))
 
 
 @lru_cache(maxsize=64)
@@ -127,7 +127,7 @@ def _function(expr: sp.Expr) -> tuple[tuple[sp.Symbol, ...], Callable[..., float
     return symbols, sp.lambdify(symbols, expr, "math")
 
 
-def _guess(expr: sp.Expr, values: Values) -> float:
+def guess(expr: sp.Expr, values: Values) -> float:
     """Return a double near an expression, for choosing; what is chosen is proved afterwards, in balls."""
     symbols, function = _function(expr)
     try:
@@ -189,7 +189,7 @@ def _with_radii(values: Values, dynamics: Dynamics, looked: Sample) -> Values:
     values = values | {t.R_W: 0.0, t.R_a: 0.0}
     for _ in range(40):
         values[t.mass] = estimate(looked, values[t.R_W])
-        radii = [_guess(one, values) for one in needed]
+        radii = [guess(one, values) for one in needed]
         settled = radii[0] <= values[t.R_W] * (1 + 1e-4) and radii[1] <= values[t.R_a] * (1 + 1e-4)
         values |= {t.R_W: radii[0], t.R_a: radii[1]}
         if settled:

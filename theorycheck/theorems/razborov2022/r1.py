@@ -18,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.flow import follow
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.razborov2022 import setting as s
@@ -67,7 +67,7 @@ def hard(
         made = s.network(
             inputs, width, (rates[0] / scale**2 / width, rates[1] / scale**2 / width), scale, seed, {"kind": kind}
         )
-        made = s.with_parameters(made, c=c)
+        made = with_parameters(made, c=c)
         direction = np.linalg.eigh(made.start[1])[1][:, 0 if weak else -1]
         return s.placed(made, "flow", level, direction) if level else made
 

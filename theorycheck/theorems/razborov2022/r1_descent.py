@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import sympy as sp
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from theorycheck import measure
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
-from theorycheck.flow.descent import Descent, descend
-from theorycheck.measure import NoTrajectory
+from theorycheck.flow.descent import descend
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
@@ -31,27 +32,10 @@ CONTRACTION = 1 - t.Q * t.alpha_squared
 PATH = t.PATH["descent"]
 
 
-def _descended(run: Run) -> Descent:
-    if run.descent is None:
-        raise NoTrajectory("this quantity belongs to a descent: simulate the instance first")
-    return run.descent
-
-
-def _fallen(run: Run) -> Measured:
-    """Return ``log(L_0/L_k)/k`` for each step k, while the residual is above its own rounding."""
-    found = _descended(run)
-    sizes = np.linalg.norm(found.residual, axis=1)
-    doubt = 1e-13 * (float(np.linalg.norm(run.instance.labels)) + sizes[0]) / np.maximum(sizes, 1e-300)
-    kept = (found.steps > 0) & (doubt < 1e-4)
-    with np.errstate(all="ignore"):
-        value = 2 * np.log(sizes[0] / sizes[kept]) / found.steps[kept]
-    return Measured(value, 4 * (doubt[kept] + doubt[0]) / found.steps[kept])
-
-
 def _moved(first: bool) -> Any:
     def read(run: Run) -> Measured:
         """Return how far a layer is from its start at the last step."""
-        instance, last = run.instance, _descended(run).network
+        instance, last = run.instance, measure.descended(run).network
         if first:
             change, size = last.weights - instance.weights, instance.weights
         else:
@@ -87,7 +71,7 @@ def _hard(scheme: int, share: float, **drawn: Any) -> Instance:
     top = float(np.linalg.eigvalsh(made.start[1])[-1])
     if not 0 < top < math.inf:
         return made
-    made = s.with_rates(made, (made.rates[0] * share / top, made.rates[1] * share / top))
+    made = replace(made, rates=(made.rates[0] * share / top, made.rates[1] * share / top))
     with np.errstate(all="ignore"):
         direction = np.linalg.eigh(made.start[1])[1][:, 0 if drawn["weak"] else -1]
         return s.placed(made, "descent", drawn["level"], direction)
@@ -125,7 +109,7 @@ R1_DESCENT = Theorem(
         *s.SHARED,
         Quantity(t.top, "largest eigenvalue of the tangent Gram at time 0", s.largest),
         Quantity(t.mass, "largest sum of a_j^2 over gates of a sample that can flip (fractional knapsack)", s.mass_at("descent")),
-        Quantity(fallen, "log(L_0/L_k)/k", _fallen),
+        Quantity(fallen, "log(L_0/L_k)/k", measure.fallen_per_step),
         Quantity(s.moved_W, "Frobenius norm of W_k - W_0 at the last step", _moved(True)),
         Quantity(s.moved_a, "Euclidean norm of a_k - a_0 at the last step", _moved(False)),
     ),

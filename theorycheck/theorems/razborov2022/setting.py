@@ -7,7 +7,6 @@ Labels are chosen after data *and* weights: the adversary sees everything.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -24,13 +23,13 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.grams import Array
 from theorycheck.measure import NoTrajectory
-from theorycheck.model import Instance
+from theorycheck.model import Instance, with_parameters
 from theorycheck.spectrum import least_eigenvalue, measured_least
 from theorycheck.statement import Assumption, Bound, Quantity
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems.razborov2022 import statements as t
-from theorycheck.theorems.razborov2022.certificates import SPLITS
+from theorycheck.theorems.razborov2022.certificates import guess, search_r1
 from theorycheck.theorems.razborov2022.examples import problem as problem_of_flags
 from theorycheck.theorems.razborov2022.knapsack import Sample, estimate, sample
 
@@ -82,6 +81,8 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
     def read(run: Run) -> Measured:
         instance = run.instance
+        if _neurons(instance).share < 1:
+            return Measured(np.nan)  # too many to be sorted: a sample of them bounds nothing
         low, top = (found(run) for found in (alpha_squared, largest))
         values = {
             t.alpha_squared: low, t.top: top, t.r_0: measure.initial_residual(run), t.c: Measured(instance.parameters["c"]),
@@ -94,7 +95,7 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
                 for symbol, one in values.items()
             }
             with np.errstate(all="ignore"):
-                path = _number(t.PATH[dynamics], at)
+                path = guess(t.PATH[dynamics], at)
             ends.append(
                 flip_mass(instance, math.sqrt(instance.rates[0]) * path * (1 + sign * 1e-9)) if path > 0 else math.inf
             )
@@ -103,20 +104,6 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
         return Measured.between(ends[0] * (1 - 1e-9), max(ends) * (1 + 1e-9))
 
     return read
-
-
-@lru_cache(maxsize=64)
-def _function(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..., float]:
-    function: Callable[..., float] = sp.lambdify(symbols, expr, "math")
-    return function
-
-
-def _number(expr: sp.Expr, values: dict[sp.Symbol, float]) -> float:
-    try:
-        found = float(_function(expr, tuple(values))(*values.values()))
-    except (ZeroDivisionError, ValueError, OverflowError):
-        return math.inf
-    return found if found >= 0 else math.inf
 
 
 def alpha_squared(run: Run) -> Measured:
@@ -189,19 +176,16 @@ def ratio(instance: Instance, dynamics: Dynamics, split: float, size: float) -> 
     }  # fmt: skip
     if not all(map(math.isfinite, values.values())) or not values[t.alpha_squared] > 0:
         return math.inf
-    if dynamics == "descent" and not _number(t.Q, {key: values[key] for key in (t.alpha_squared, t.top, t.c)}) > 0:
+    if dynamics == "descent" and not guess(t.Q, values) > 0:
         return math.inf
-    path = _number(t.PATH[dynamics], {key: values[key] for key in (t.alpha_squared, t.top, t.r_0, t.c)})
+    path = guess(t.PATH[dynamics], values)
     values[t.mass] = flip_mass(instance, math.sqrt(instance.rates[0]) * path) if math.isfinite(path) else math.inf
-    return _number(t.CHANGE_R1[dynamics], values) / (split * math.sqrt(values[t.alpha_squared]))
+    return guess(t.CHANGE_R1[dynamics], values) / (split * math.sqrt(values[t.alpha_squared]))
 
 
 def best_split(instance: Instance, dynamics: Dynamics) -> float:
-    """Return the least split that passes R1's test (it gives the best rate), else the one that comes closest."""
-    size = float(np.linalg.norm(instance.start[0]))
-    tried = {split: ratio(instance, dynamics, split, size) for split in SPLITS[dynamics]}
-    passing = [split for split, found in tried.items() if found < 0.999]
-    return min(passing) if passing else min(tried, key=lambda split: tried[split])
+    """Return the split that the certificate would choose: the least that passes, else the one that comes closest."""
+    return float(search_r1(of_instance(instance), dynamics, lambda fraction, stage: None).choices["c"])
 
 
 def allowed(instance: Instance, dynamics: Dynamics, split: float) -> float:
@@ -215,16 +199,6 @@ def allowed(instance: Instance, dynamics: Dynamics, split: float) -> float:
         middle = math.sqrt(low * high)
         low, high = (middle, high) if ratio(instance, dynamics, split, middle) <= 1 else (low, middle)
     return low
-
-
-def with_parameters(instance: Instance, **parameters: float) -> Instance:
-    """Return the instance with these parameters as well."""
-    return replace(instance, parameters={**instance.parameters, **parameters})
-
-
-def with_rates(instance: Instance, rates: tuple[float, float]) -> Instance:
-    """Return the instance with other rates of the two layers."""
-    return replace(instance, rates=rates)
 
 
 def build(flags: dict[str, Any], dynamics: Dynamics) -> Instance:
