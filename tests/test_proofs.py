@@ -41,10 +41,13 @@ def test_breaking_a_step_is_reported_as_broken_at_that_step(proof, label):
     facts = dict(proof.premises) | {one.label: one.bound for one in proof.steps[:place]}
     equations = [one.label for one in proof.steps[:place] if one.equal]
     taken = meant(proof.steps[:place], proof.premises)
-    assert check_steps((step,), facts, equations, taken)[0].trust is not Trust.BROKEN
-    # SymPy is slow to see that a wrong identity between distributions is none: all its mutants are for the night
-    few = 1 if proof.name.startswith("dual_kernels ") and settings.default.max_examples < 1000 else 4
-    for bound in wrong(step.bound, step.kind)[:few]:
+    # unbroken it holds, as the files are run below; by day each step is broken in one way, the ways taken in turn
+    mutants = wrong(step.bound, step.kind)
+    if settings.default.max_examples < 1000:
+        turn = len(proof.name) + place
+        # SymPy is slow to see that a wrong identity between distributions is none
+        mutants = mutants[:1] if proof.name.startswith("dual_kernels ") else [mutants[turn % len(mutants)]]
+    for bound in mutants:
         (found,) = check_steps((replace(step, bound=bound),), facts, equations, taken)
         assert found.trust is Trust.BROKEN, (found.step.bound, found.trust)
         assert found.note
