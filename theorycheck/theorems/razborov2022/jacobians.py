@@ -84,6 +84,19 @@ def walk(instance: Instance, steps: int) -> Run:
     return Run(instance, notes=(found.note,) if found.note else (), descent=found)
 
 
+def lengths(instance: Instance, steps: int) -> Array:
+    """Return the lengths of the steps of a descent, without its Jacobians."""
+    states: list[Network] = []
+
+    def look(state: State) -> float:
+        now = replace(state.network, weights=state.network.weights.copy(), outer=state.network.outer.copy())
+        states[:] = [*states[-1:], now]
+        return length(*states) if len(states) == 2 else 0.0
+
+    found = descend(instance, step=1.0, steps=steps, record=range(steps + 1), quantities={"length": look})
+    return found.quantities["length"]
+
+
 def _kept(run: Run) -> tuple[Descent, Array, Array, Array]:
     """Return the descent, residual sizes, their relative doubt, and which steps begin above rounding and move."""
     found = measure.descended(run)
