@@ -15,7 +15,6 @@ import sympy as sp
 from theorycheck import measure, textbook
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
-from theorycheck.flow.descent import descend
 from theorycheck.proof import GIVEN, Proof, of_claim
 from theorycheck.proof_steps import Step, apply, combine, define, identity, monotone, sampled
 from theorycheck.proof_verify import REST
@@ -48,6 +47,8 @@ def signs(given: str = "", named: str = RANGE) -> tuple[Step, ...]:
         combine("c below", "the other one", Bound(t.c, _LARGEST, strict=True), {known: 1 / _LARGEST, REST: (_LARGEST - t.c) ** 2 / _LARGEST}),
     )  # fmt: skip
 
+
+SIGNED = signs()
 
 # --- one step -----------------------------------------------------------------------------------------
 
@@ -87,7 +88,9 @@ SIZE = combine(
     "size", "|v|^2 <= (1 + c)|u|^2 + (1 + 1/c)|e|^2, by |c u - e|^2 >= 0",
     Bound(_squares(_V), _LONG), {REST: _squares(tuple(a - b for a, b in zip(_scaled, _e, strict=True))) / t.c, "c positive": 0},
 )  # fmt: skip
-_LEAST = 2 * (1 - t.c - (t.c**2 - _x + t.c**2 - _y) * (1 + 1 / t.c) / 2) - _S * (1 + t.c + (1 + 1 / t.c) * (t.c**2 - _x))
+_LEAST = 2 * (1 - t.c - (t.c**2 - _x + t.c**2 - _y) * (1 + 1 / t.c) / 2) - _S * (
+    1 + t.c + (1 + 1 / t.c) * (t.c**2 - _x)
+)
 TOGETHER = combine(
     "within c", "with |u| = 1, |e|^2 = c^2 - x, |f|^2 = c^2 - y: 2 v.w - S |v|^2 >= 2 (1 - 2c - c^2) - S (1 + c)^2",
     Bound(2 * (1 - 2 * t.c - t.c**2) - _S * (1 + t.c) ** 2, _LEAST), {REST: (1 + 1 / t.c) * (_x + _y + _S * _x), "c positive": 0},
@@ -135,14 +138,19 @@ def _one_step(seed: int) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
-_CHANGED = {"little change": Bound(D_w, t.c * t.alpha), "q": Bound(q, t.Q), RANGE: _TESTS[RANGE], DEFINITE: _TESTS[DEFINITE]}
+_CHANGED = {
+    "little change": Bound(D_w, t.c * t.alpha),
+    "q": Bound(q, t.Q),
+    RANGE: _TESTS[RANGE],
+    DEFINITE: _TESTS[DEFINITE],
+}
 _STANDS = ("expanded", "product", "size", "within c", "Rayleigh")
 GAIN = flow.lemma(
-    "one step, loss", _CHANGED, *signs(), EXPANDED, PRODUCT, SIZE, TOGETHER, RAYLEIGH,
+    "one step, loss", _CHANGED, *SIGNED, EXPANDED, PRODUCT, SIZE, TOGETHER, RAYLEIGH,
     sampled("gain", "|r|^2 falls by 2 v.w - |Jm v|^2, |Jm|^2 <= S = (sqrt(Lambda_max) + c alpha)^2, at least q |u|^2; |e|, |f| <= c alpha |r| <= c |u|", Bound(q * t.alpha_squared, g_w), _one_step, *_STANDS, "c below", *_CHANGED),
 )  # fmt: skip
 FALL = flow.lemma(
-    "one step, length", _CHANGED, *signs(), EXPANDED, PRODUCT, SIZE, TOGETHER, RAYLEIGH, NORMS,
+    "one step, length", _CHANGED, *SIGNED, EXPANDED, PRODUCT, SIZE, TOGETHER, RAYLEIGH, NORMS,
     sampled("fall", "|r| falls by at least q |u|^2/(2 |r|), and the step |v| is at most (1 + c)|u|", Bound(SPEED, h_w), _one_step, *_STANDS, "norms", "c below", *_CHANGED),
 )  # fmt: skip
 
@@ -165,11 +173,16 @@ def _travelled(seed: int) -> Mapping[sp.Symbol, float]:
     lengths = rng.exponential(1, 6)
     falls = lengths * least * (1 + rng.exponential(1, 6) * (rng.random(6) < 0.3))
     left = rng.choice([0.0, rng.exponential(1)])
-    return {**values, length: lengths.sum() + left / least * rng.choice([1, rng.random()]), h: (falls / lengths).min(), t.r_0: falls.sum() + left}
+    return {
+        **values,
+        length: lengths.sum() + left / least * rng.choice([1, rng.random()]),
+        h: (falls / lengths).min(),
+        t.r_0: falls.sum() + left,
+    }
 
 
 LENGTH = flow.lemma(
-    "polygon", {"fall": Bound(SPEED, h), "q": Bound(q, t.Q), RANGE: _TESTS[RANGE], DEFINITE: _TESTS[DEFINITE]}, *signs(),
+    "polygon", {"fall": Bound(SPEED, h), "q": Bound(q, t.Q), RANGE: _TESTS[RANGE], DEFINITE: _TESTS[DEFINITE]}, *SIGNED,
     sampled("ends", "the least eigenvalue of K_0 is at most the largest", Bound(t.alpha, sp.sqrt(t.top)), _ends),
     combine("last step", "a step is at most R = sqrt(Lambda_max) + c alpha times |r|, which is no more than |r| allows: alpha q R <= q R^2 <= 2 (1 + c) (errata B5, I1: any q > 0)",
         Bound(t.alpha * q * _ROOT, 2 * (1 + t.c)), {"ends": q * _ROOT, "q": _ROOT**2, REST: q * _ROOT * t.c * t.alpha + _ABOVE, **dict.fromkeys(SIGNS, 0)}),
@@ -188,23 +201,31 @@ def _falls(seed: int) -> Mapping[sp.Symbol, float]:
     return {g: shares.min(), gd.fallen: -np.log1p(-shares[: rng.integers(1, 8)]).mean()}
 
 
+#: for cards: what they are given
+OF_CARD = signs(GIVEN)
+DEFINED = define("q", "the gain", q, t.Q, f"{GIVEN}{STEP}")
+_z = sp.Symbol("x", positive=True)
+CARDS_PATH = monotone(
+    "card's path", "with q for what it stands for", Bound(PATH, t.PATH["descent"]), "q",
+    sp.Lambda(_z, PATH.xreplace({q: _z})), "c positive", "c below", f"{GIVEN}{DEFINITE}",
+)  # fmt: skip
+ROOM = combine("room", "which leaves room", Bound(PATH, PATH + epsilon, strict=True), {REST: epsilon, **dict.fromkeys(("c positive", "c below", f"{GIVEN}{DEFINITE}"), 0)})  # fmt: skip
+
+
 def framed(test: str, change: sp.Expr, steps: tuple[Step, ...], *, gain: bool) -> tuple[Step, ...]:
     """Return the steps from a bound ``change`` of D_w, affine in ``length``, to what steps do while the path is short.
 
     ``steps`` end in one that is labelled ``change`` and says ``D_w <= change`` with :data:`PATH` for the length.
     """
-    weight = -sp.diff(change, length) * t.PATH["descent"] / q
     given = {name: f"{GIVEN}{name}" for name in (RANGE, DEFINITE)}
-    named = (f"{GIVEN}{STEP}", f"{GIVEN}{RANGE}", f"{GIVEN}{DEFINITE}")
+    little = {"little change": "little change", "q": "q", **given}
     return (
-        *signs(GIVEN),
-        define("q", "the gain", q, t.Q, f"{GIVEN}{STEP}"),
-        *steps,
-        combine("little change", "by the test", Bound(D_w, t.c * t.alpha), {"change": 1, f"{GIVEN}{test}": 1, "q": weight, **dict.fromkeys((*named, "c positive", "c below"), 0)}),
-        *((apply("gain", "a step takes q alpha^2 of the loss", GAIN.lemma, {}, {"little change": "little change", "q": "q", **given}),) if gain else ()),
-        apply("fall", "and q alpha/(2 (1 + c)) of the residual per length", FALL.lemma, {}, {"little change": "little change", "q": "q", **given}),
+        *OF_CARD, DEFINED, CARDS_PATH, *steps,
+        combine("little change", "by the test", Bound(D_w, t.c * t.alpha), {"change": 1, f"{GIVEN}{test}": 1, "card's path": sp.diff(change, length)}),
+        *((apply("gain", "a step takes q alpha^2 of the loss", GAIN.lemma, {}, little),) if gain else ()),
+        apply("fall", "and q alpha/(2 (1 + c)) of the residual per length", FALL.lemma, {}, little),
         apply("path", "so that the path is at most 2 (1 + c) |r_0|/(q alpha)", LENGTH.lemma, {h: h_w, length: L_w}, {"fall": "fall", "q": "q", **given}),
-        combine("room", "which leaves room", Bound(PATH, PATH + epsilon, strict=True), {REST: epsilon, **dict.fromkeys(("c positive", "c below", f"{GIVEN}{DEFINITE}"), 0)}),
+        ROOM,
     )  # fmt: skip
 
 
@@ -246,15 +267,16 @@ def travelled(run: Run) -> Measured:
     return Measured(value, 1e-9 * value)
 
 
-def moved(card: Theorem, label: str, layer: sp.Symbol, rate: sp.Symbol, test: str, change: sp.Expr, *steps: Step) -> Proof:
+def moved(
+    card: Theorem, label: str, layer: sp.Symbol, rate: sp.Symbol, test: str, change: sp.Expr, *steps: Step
+) -> Proof:
     """Return the proof of a claim that a layer moves at most sqrt(its rate) times the path."""
     path, given = t.PATH["descent"], {name: f"{GIVEN}{name}" for name in (RANGE, DEFINITE)}
-    named = (f"{GIVEN}{STEP}", f"{GIVEN}{DEFINITE}", "c positive", "c below")
     return of_claim(
         card, label, *framed(test, change, steps, gain=False), for_ever(SPEED, h_w, h, "fall"),
         apply("whole path", "a path of any number of steps", LENGTH.lemma, {}, {"fall": "for ever", "q": "q", **given}),
         sampled("layer", "a layer moves at most sqrt(its rate) times the path of the rescaled parameters", Bound(layer, sp.sqrt(rate) * length), flow._layer(layer, rate)),
-        combine("scaled", "times sqrt(its rate), with q for what it stands for", Bound(sp.sqrt(rate) * length, sp.sqrt(rate) * path), {"whole path": sp.sqrt(rate), "q": -sp.sqrt(rate) * path / q, **dict.fromkeys(named, 0)}),
+        combine("scaled", "times sqrt(its rate)", Bound(sp.sqrt(rate) * length, sp.sqrt(rate) * path), {"whole path": sp.sqrt(rate), "card's path": sp.sqrt(rate)}),
         combine("together", "one after the other", Bound(layer, sp.sqrt(rate) * path), {"layer": 1, "scaled": 1}),
         chain=("layer", "scaled"), quantities=(Quantity(length, "length of the path of the rescaled parameters", travelled),),
     )  # fmt: skip

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import _razborov2022_descent
 import _razborov2022_flow
+import _razborov2022_one_step
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
 
-PROOFS: tuple[Proof, ...] = (*_razborov2022_flow.PROOFS, *_razborov2022_descent.PROOFS)
+PROOFS: tuple[Proof, ...] = (*_razborov2022_flow.PROOFS, *_razborov2022_descent.PROOFS, *_razborov2022_one_step.PROOFS)
 
 #: claims without a proof, and why
 REASONS: dict[str, str] = {}

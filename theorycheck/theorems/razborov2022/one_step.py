@@ -41,7 +41,7 @@ FALL = sp.sqrt((1 - norm_squared) * (t.alpha_squared - change**2)) - change
 _ASSUMED = (
     Assumption("K_0 definite", "the tangent Gram at time 0 is definite", Bound(sp.S.Zero, t.alpha_squared, strict=True)),
     Assumption("in range", "J changes by less than half of alpha, and the step is stable: S (alpha - D) <= alpha - 2 D", Bound(norm_squared * (t.alpha - change), t.alpha - 2 * change)),
-    Assumption("below alpha", "J changes by less than alpha", Bound(change, t.alpha)),
+    Assumption("below alpha", "J changes by less than alpha", Bound(change, t.alpha, strict=True)),
     Assumption("below 1", "the mean of J over the step is at most 1", Bound(norm_squared, sp.S.One)),
 )  # fmt: skip
 _RANGE, _BELOW = ("K_0 definite", "in range", "below alpha"), ("K_0 definite", "below alpha", "below 1")

@@ -49,7 +49,9 @@ def _moved(first: bool) -> Any:
 _ASSUMED = (
     s.RELU,
     Assumption("K_0 definite", "the tangent Gram at time 0 is definite", _TESTS["K_0 definite"]),
-    Assumption("c in (0, sqrt 2 - 1)", "the Jacobian may move, but descent still gains", _TESTS["c in (0, sqrt 2 - 1)"]),
+    Assumption(
+        "c in (0, sqrt 2 - 1)", "the Jacobian may move, but descent still gains", _TESTS["c in (0, sqrt 2 - 1)"]
+    ),
     Assumption("step size", "the step is stable for every Jacobian on the way", _TESTS["step size"]),
     Assumption("test", "flips and moved output weights change the Jacobian by at most c alpha", _TESTS["test"]),
 )
