@@ -128,5 +128,7 @@ def _stepped(problem: Problem, step: float) -> Problem:
 #: every flag but the activation: type and help, and default
 FLAGS: Mapping[str, tuple[Any, Any]] = {**_OWN, **_DATA, **_REST}
 EXAMPLE = keyword_example(problem, FLAGS, Problem)
-EXAMPLE_SMOOTH = keyword_example(problem, {**_OWN, **_ACTIVATION, **_DATA, **_REST}, Problem)
+#: with the activation
+FLAGS_SMOOTH: Mapping[str, tuple[Any, Any]] = {**_OWN, **_ACTIVATION, **_DATA, **_REST}
+EXAMPLE_SMOOTH = keyword_example(problem, FLAGS_SMOOTH, Problem)
 KNOBS = {"scheme": ("lecun", "he", "ntk")}  # those that train both layers

@@ -85,12 +85,11 @@ def _change_smooth(dynamics: Dynamics) -> sp.Expr:
     """Return the same for smooth activations: slopes move by curvature times the moved preactivation.
 
     ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)`` and
-    ``|J_a - J_a0| <= kappa L_s |X| R_W``.
+    ``|J_a - J_a0| <= kappa L_s |X| R_W``, with ``R_W = sqrt(eta_W) PATH``, ``R_a = sqrt(eta_a) PATH``.
     """
-    weights, outer = sp.sqrt(eta_W) * PATH[dynamics], sp.sqrt(eta_a) * PATH[dynamics]
-    first = kappa * X_norm * (slope * outer + curvature * a_max * x_max * weights)
-    second = kappa * slope * X_norm * weights
-    return sp.sqrt(eta_W * first**2 + eta_a * second**2)
+    first = slope * sp.sqrt(eta_a) + curvature * a_max * x_max * sp.sqrt(eta_W)
+    second = slope * sp.sqrt(eta_W)
+    return kappa * X_norm * PATH[dynamics] * sp.sqrt(eta_W * first**2 + eta_a * second**2)
 
 
 _EPS_W = kappa * X_norm * (sp.sqrt(mass) + R_a)
