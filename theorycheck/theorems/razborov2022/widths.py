@@ -7,7 +7,7 @@ The conditions (:mod:`.width_conditions`) are implicit in m: the scale of the ou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ from theorycheck.theorems.razborov2022.examples import SCHEMES
 #: width and dimension -> output scale and the two rates up to a common factor, in normal form
 Scheme = Callable[[int, int], tuple[float, float, float]]
 #: no width beyond this is looked at
-MOST = 10**18
+MOST = 10**40
 #: widths are first tried in these steps, then bisected
 _STEP = 1.3
 _SLIP = 1e-12
@@ -74,7 +74,7 @@ def data_of(inputs: Array) -> Data:
     found, _ = least_of_limit(activation("relu"), inputs, sp.S.One)
     low = float(found.value - found.error)
     return Data(
-        *inputs.shape, float(np.linalg.norm(inputs, 2)) * (1 + _SLIP), float(np.linalg.norm(inputs)) * (1 + _SLIP),
+        len(inputs), inputs.shape[1], float(np.linalg.norm(inputs, 2)) * (1 + _SLIP), float(np.linalg.norm(inputs)) * (1 + _SLIP),
         max(low, 0.0) if math.isfinite(low) else 0.0, least_of_values(inputs),
     )  # fmt: skip
 
@@ -131,7 +131,7 @@ def values_at(
     return values
 
 
-def ratio(values: Mapping[sp.Symbol, float], found: w.Conditions, closed: bool = False) -> float:
+def ratio(values: dict[sp.Symbol, float], found: w.Conditions, closed: bool = False) -> float:
     """Return the main condition's left side over its right one, or the largest of (I), (II), (III) over m; inf for NaN."""
     if not math.isfinite(values[w.P]):
         return math.inf
