@@ -4,6 +4,7 @@ from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
+from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -29,4 +30,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT)
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R2, R2_GAUSSIAN)

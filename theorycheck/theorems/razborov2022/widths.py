@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 
 from theorycheck.certify.recipe import Dynamics
 from theorycheck.data import BadInput
+from theorycheck.evidence import Certificate
 from theorycheck.grams import Array, dual_balls, dual_matrix, least_of_limit
 from theorycheck.spectrum import BALL_SIZE, PRECISION, least_eigenvalue
 from theorycheck.symbolic.activations import activation
@@ -32,7 +33,7 @@ Scheme = Callable[[int, int], tuple[float, float, float]]
 MOST = 10**40
 #: widths are first tried in these steps, then bisected
 _STEP = 1.3
-_SLIP = 1e-12
+_SLIP, _SLACK = 1e-12, 1e-9
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,19 @@ class Data:
     least_a: float
 
 
-def least_of_values(inputs: Array) -> float:
-    """Return a lower end of ``lambda_a``, the least eigenvalue of ``E s(X w) s(X w)'``; proved for up to 64 inputs."""
+def least_of_values(inputs: Array) -> Certificate:
+    """Enclose ``lambda_a``, the least eigenvalue of ``E s(X w) s(X w)'``; proved for up to 64 inputs, none of them 0."""
     expr = activation("relu").expr
-    if len(inputs) <= BALL_SIZE:
+    if len(inputs) <= BALL_SIZE and np.all(np.any(inputs != 0, axis=1)):
         with ctx.workprec(PRECISION):
             rows = arb_mat(np.asarray(inputs, float).tolist())
             exact = dual_balls(expr, rows * rows.transpose())
-        if exact is not None and np.all(np.any(inputs != 0, axis=1)):
-            return max(least_eigenvalue(exact).lower, 0.0)
+        if exact is not None:
+            return least_eigenvalue(exact)
     found = dual_matrix(expr, inputs, 1.0)
-    return max(least_eigenvalue(found.matrix, found.error).lower, 0.0)
+    if not np.all(np.isfinite(found.matrix)):
+        return Certificate("not finite", "none", -math.inf, math.inf)
+    return least_eigenvalue(found.matrix, found.error)
 
 
 def data_of(inputs: Array) -> Data:
@@ -75,7 +78,7 @@ def data_of(inputs: Array) -> Data:
     low = float(found.value - found.error)
     return Data(
         len(inputs), inputs.shape[1], float(np.linalg.norm(inputs, 2)) * (1 + _SLIP), float(np.linalg.norm(inputs)) * (1 + _SLIP),
-        max(low, 0.0) if math.isfinite(low) else 0.0, least_of_values(inputs),
+        max(low, 0.0) if math.isfinite(low) else 0.0, max(least_of_values(inputs).lower, 0.0),
     )  # fmt: skip
 
 
@@ -107,11 +110,13 @@ def values_at(
     mirrored: bool = False,
     dynamics: Dynamics = "descent",
     lazy: float = 1.0,
+    used: tuple[bool, bool] | None = None,
 ) -> dict[sp.Symbol, float]:
     """Return a double for every symbol of R2's conditions at one width, the step chosen so that (e) holds with ``s``.
 
-    The rates are the scheme's times a common factor at which ``(sqrt Lambda_bar + c alpha_*)^2 = s``; P is the least one.
-    Both are NaN where neither Gram's floor holds with probability ``1 - p/7``.
+    The rates are the scheme's times a common factor at which ``(sqrt Lambda_bar + c alpha_*)^2 = s``; P is the least one, a
+    little more. Both are NaN where neither Gram's floor is used: ``used`` says which are, by default all those that hold
+    with probability ``1 - p/7``.
     """
     found = w.conditions(o.LAWS[law], mirrored, dynamics)
     scale, first, second = (SCHEMES[scheme] if isinstance(scheme, str) else scheme)(m, data.d)
@@ -122,12 +127,14 @@ def values_at(
         t.c: c, w.Y: label_norm, w.delta: p, w.use_W: 1.0, w.use_a: 1.0,
     }  # fmt: skip
     fair = p / w.EVENTS
-    values[w.use_W] = float(data.least_W > 0 and first > 0 and guess(found.chance_W, values) <= fair)
-    values[w.use_a] = float(math.isfinite(u_0) and second > 0 and guess(found.chance_a, values) <= fair)
+    fine = guess(found.chance_W, values) <= fair, guess(found.chance_a, values) <= fair
+    take_W, take_a = fine if used is None else used
+    values[w.use_W] = float(take_W and data.least_W > 0 and first > 0)
+    values[w.use_a] = float(take_a and math.isfinite(u_0) and second > 0)
     whole = math.sqrt(guess(found.top, values)) + c * math.sqrt(guess(found.alpha_squared, values))
     factor = s / whole**2 if values[w.use_W] + values[w.use_a] else math.nan
     values |= {t.eta_W: first * factor, t.eta_a: second * factor}
-    values[w.P] = guess(found.path, values) if math.isfinite(factor) else math.nan
+    values[w.P] = guess(found.path, values) * (1 + _SLACK) if math.isfinite(factor) else math.nan
     return values
 
 
