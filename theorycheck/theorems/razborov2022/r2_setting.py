@@ -124,8 +124,21 @@ def drawn(
     return made if plan["target"] == "own" else made.with_labels(_worst(made, plan["target"], plan["size"]))
 
 
+#: the widest network that an example simulates
+MOST = 2_000_000
+
+
 def planned(
-    inputs: Array, bound: float, m: int, *, law: str, mirrored: bool, target: str, excess: float = 1.0, **chosen: Any
+    inputs: Array,
+    bound: float,
+    m: int,
+    *,
+    law: str,
+    mirrored: bool,
+    target: str,
+    excess: float = 1.0,
+    most: int = MOST,
+    **chosen: Any,
 ) -> tuple[int, dict[str, Any]]:
     """Return the width (the theorem's own where ``m`` is 0) and the choices made before the weights.
 
@@ -139,8 +152,8 @@ def planned(
     """
     data = widths.data_of(inputs)
     both: dict[str, Any] = {"law": law, "mirrored": mirrored, **chosen}
-    m = m or widths.required(data, bound, **both)
-    if m > MOST:
+    m = m + m % 2 * mirrored or widths.required(data, bound, **both)
+    if m > most:
         raise BadInput(f"R2 asks for m = {m:.3g} neurons on these data, too many to be simulated: give --m")
     values = widths.values_at(data, bound, m, **both)
     if not math.isfinite(values[w.P]):
@@ -149,7 +162,3 @@ def planned(
     rates = tuple(rate if math.isfinite(rate) else 0.0 for rate in (values[t.eta_W], values[t.eta_a]))
     plan = {"law": law, "mirrored": mirrored, "scale": values[t.kappa], "rates": rates, "target": target}
     return m, {**plan, "size": excess * bound, "parameters": parameters}
-
-
-#: the widest network that an example simulates
-MOST = 2_000_000
