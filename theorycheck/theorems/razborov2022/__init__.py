@@ -5,6 +5,7 @@ from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
+from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -30,4 +31,10 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, ONE_STEP)
+THEOREMS: tuple[Theorem, ...] = (
+    R1,
+    R1_DESCENT,
+    ONE_STEP,
+    R2,
+    R2_GAUSSIAN,
+)
