@@ -55,7 +55,8 @@ def _start_gram(instance: Instance) -> tuple[Array, float]:
 
 
 @lru_cache(maxsize=16)
-def _extremes(instance: Instance) -> tuple[Measured, Measured]:
+def extremes(instance: Instance) -> tuple[Measured, Measured]:
+    """Return the least and the largest eigenvalue of the tangent Gram at time 0, rates included."""
     gram, doubt = _start_gram(instance)
     if not (np.all(np.isfinite(gram)) and math.isfinite(doubt)):
         return Measured(np.nan), Measured(np.nan)
@@ -108,12 +109,12 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
 def alpha_squared(run: Run) -> Measured:
     """Return the least eigenvalue of the tangent Gram at time 0."""
-    return _extremes(run.instance)[0]
+    return extremes(run.instance)[0]
 
 
 def largest(run: Run) -> Measured:
     """Return the largest eigenvalue of the tangent Gram at time 0."""
-    return _extremes(run.instance)[1]
+    return extremes(run.instance)[1]
 
 
 def input_norm(run: Run) -> Measured:
