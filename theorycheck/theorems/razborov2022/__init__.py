@@ -2,10 +2,11 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 
-__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
+__all__ = ["CERTIFICATES", "EXPERIMENTS", "PAPER", "THEOREMS"]
 
 PAPER = Paper(
     key="razborov2022",
@@ -25,7 +26,9 @@ PAPER = Paper(
             "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
             (),
         ),
-        PaperClaim("beyond", "synthetic experiments suggest that convergence extends well beyond the NTK regime", ()),
+        PaperClaim(
+            "beyond", "synthetic experiments suggest that convergence extends well beyond the NTK regime", (PHASE.label,)
+        ),
     ),
 )
 
