@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    label: str | None, seeds: int, only: str | None, picture: str | None, json: str | None, resume: str | None, jobs: int
+    label: str | None,
+    seeds: int,
+    only: str | None,
+    picture: str | None,
+    json: str | None,
+    resume: str | None,
+    jobs: int,
 ) -> int:
     """Run an experiment; print means and answers, write the files. Its exit status is 0: nothing is refuted by it."""
     from theorycheck._cli_output import json_writer, say

@@ -96,7 +96,9 @@ def _append(path: Path, line: str) -> None:
         finally:
             os.close(file)
     except OSError as problem:
-        raise UsageError(f"--resume {str(path)!r} could not be written ({problem.strerror}): make room for it") from None
+        raise UsageError(
+            f"--resume {str(path)!r} could not be written ({problem.strerror}): make room for it"
+        ) from None
 
 
 def _read(experiment: Experiment, target: str, text: str) -> Runs:
@@ -110,7 +112,9 @@ def _read(experiment: Experiment, target: str, text: str) -> Runs:
     if head.get("experiment") != experiment.label:
         raise UsageError(f"--resume {target!r} holds runs of {head.get('experiment')}, not of {experiment.label}")
     if changed := [name for name, value in json.loads(_dumps(_head(experiment))).items() if head.get(name) != value]:
-        raise UsageError(f"--resume {target!r} holds runs of another {experiment.label}: its {changed[0]} differ from today's")
+        raise UsageError(
+            f"--resume {target!r} holds runs of another {experiment.label}: its {changed[0]} differ from today's"
+        )
     runs: Runs = {}
     points = {key(point, 0)[0] for point in experiment.points()}
     for number, line in enumerate(lines, start=2):

@@ -188,7 +188,9 @@ def _map(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> No
     """Draw a panel for every value of ``by``: arms down, ``x`` along, the mean of the number as grey and in figures."""
     plan = experiment.picture
     panels = [value for value in experiment.factors[plan.by] if any(run.point[plan.by] == value for run in seen)]
-    arms = [arm for arm in experiment.factors[experiment.arms] if any(run.point[experiment.arms] == arm for run in seen)]
+    arms = [
+        arm for arm in experiment.factors[experiment.arms] if any(run.point[experiment.arms] == arm for run in seen)
+    ]
     along = [x for x in experiment.factors[plan.x] if any(run.point[plan.x] == x for run in seen)]
     figure.set_size_inches(2.5 + 0.75 * len(along), 1.6 + (0.7 + 0.42 * len(arms)) * len(panels))
     image = None
@@ -219,7 +221,7 @@ def _figures(axes: Axes, grid: Any) -> None:
         if math.isnan(first):
             continue
         ink, low = ("black" if first > 0.5 else "white"), [f"{value:.2g}" for value in rest if value > 0]
-        style = {"ha": "center", "va": "center", "color": ink}
+        style: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
         axes.text(column, row - (0.17 if low else 0.0), f"{first:.2g}", fontsize=8, **style)
         if low:
             axes.text(column, row + 0.25, low[0], fontsize=6.5, style="italic", **style)

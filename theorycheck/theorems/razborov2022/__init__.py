@@ -27,7 +27,9 @@ PAPER = Paper(
             (),
         ),
         PaperClaim(
-            "beyond", "synthetic experiments suggest that convergence extends well beyond the NTK regime", (PHASE.label,)
+            "beyond",
+            "synthetic experiments suggest that convergence extends well beyond the NTK regime",
+            (PHASE.label,),
         ),
     ),
 )

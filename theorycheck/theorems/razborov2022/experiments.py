@@ -10,6 +10,7 @@ import numpy as np
 from theorycheck.experiment import Experiment, Observation, Picture, Point, Question, exponent, threshold
 from theorycheck.statement import Reference, Standing
 from theorycheck.theorems.razborov2022 import phase
+from theorycheck.theorems.razborov2022.experiments_widths import CHAIN, FIRST, LECUN, ORDERS
 
 SAMPLES, DIMENSION, STEPS = 40, 10, 20_000
 DENSITIES = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 100)
@@ -18,9 +19,7 @@ DENSITIES = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 100)
 def diagram(point: Point, seed: int, steps: int = STEPS) -> Mapping[str, float]:
     """Make one run of the phase diagram: n = 40, d = 10, and the width that ``md/n`` says."""
     m = round(float(point["md/n"]) * SAMPLES / DIMENSION)
-    return phase.observed(
-        phase.posed(SAMPLES, DIMENSION, m, str(point["rates"]), str(point["labels"]), seed), steps
-    )
+    return phase.observed(phase.posed(SAMPLES, DIMENSION, m, str(point["rates"]), str(point["labels"]), seed), steps)
 
 
 # --- statistics -----------------------------------------------------------------------------------
@@ -49,7 +48,9 @@ def typical(number: str) -> Callable[[Sequence[Observation]], float]:
     return of
 
 
-def from_density(statistic: Callable[[Sequence[Observation]], float], least: float) -> Callable[[Sequence[Observation]], float]:
+def from_density(
+    statistic: Callable[[Sequence[Observation]], float], least: float
+) -> Callable[[Sequence[Observation]], float]:
     """Return a statistic of the runs with ``md/n`` at least so large."""
     return lambda runs: statistic([run for run in runs if float(run.point["md/n"]) >= least])
 
@@ -64,7 +65,11 @@ def share(number: str, of_those: Callable[[Observation], bool]) -> Callable[[Seq
     return of
 
 
-_OURS = Reference("razborov2022", "section 5 of the theory file", "our protocol, after the abstract's claim; the paper's settings are not known")
+_OURS = Reference(
+    "razborov2022",
+    "section 5 of the theory file",
+    "our protocol, after the abstract's claim; the paper's settings are not known",
+)
 _LAZY = from_density(exponent("gram moved", "md/n"), 8)
 PHASE = Experiment(
     label="razborov2022.phase",
@@ -85,8 +90,7 @@ PHASE = Experiment(
         Question("not lazy", "where runs begin to succeed, the tangent Gram moves by more than a tenth of itself", ("rates",), at_success("gram moved"), 0.1),
         Question("lazy", "the tangent Gram's movement falls like (md/n)^q with q between -0.7 and -0.3, from md/n = 8 on", ("rates",), _LAZY, -0.7, -0.3, {"labels": "random"}),
         Question("lazier", "with LeCun's rates, whose first layer slows down like 1/m, q lies between -1.4 and -0.7", (), _LAZY, -1.4, -0.7, {"labels": "random", "rates": "LeCun"}),
-        Question("rate", "against the weakest labels the loss falls at the rate of K_T's least eigenvalue, to a factor of 2", ("rates",), typical("rate over least"), 0.5, 2.0, {"labels": "weakest"}),
-        Question("rate, random", "random labels are fitted faster than that, by more than a factor of 2", ("rates",), typical("rate over least"), 2.0, math.inf, {"labels": "random"}),
+        Question("rate", "in the end the loss falls at the rate of K_T's least eigenvalue, to a factor of 2", ("rates", "labels"), typical("rate over least"), 0.5, 2.0),
     ),
     arms="rates",
     picture=Picture("map", "md/n", "success", "labels", ("plateau",)),
@@ -126,4 +130,4 @@ DEAD = Experiment(
     shown=("success", "plateau", "dead before", "dead", "loss"),
 )  # fmt: skip
 
-EXPERIMENTS = (PHASE, DEAD)
+EXPERIMENTS = (PHASE, DEAD, LECUN, FIRST, CHAIN, ORDERS)

@@ -250,9 +250,7 @@ def _push(gram: Array, residual: Array, living: NDArray[np.bool_]) -> float:
     return float(left @ gram @ left) / size if size > 0 else 0.0
 
 
-def _moved(
-    instance: Instance, end: Any, gram: Array, found: Mapping[str, float], losses: Array
-) -> dict[str, float]:
+def _moved(instance: Instance, end: Any, gram: Array, found: Mapping[str, float], losses: Array) -> dict[str, float]:
     start, before = instance.network, instance.start[1]
     if found["diverged"]:
         return dict.fromkeys(
