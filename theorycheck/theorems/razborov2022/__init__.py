@@ -3,11 +3,12 @@
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
+from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
 
-__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
+__all__ = ["CERTIFICATES", "EXPERIMENTS", "PAPER", "THEOREMS"]
 
 PAPER = Paper(
     key="razborov2022",
@@ -27,7 +28,11 @@ PAPER = Paper(
             "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
             (),
         ),
-        PaperClaim("beyond", "synthetic experiments suggest that convergence extends well beyond the NTK regime", ()),
+        PaperClaim(
+            "beyond",
+            "synthetic experiments suggest that convergence extends well beyond the NTK regime",
+            (PHASE.label,),
+        ),
     ),
 )
 
