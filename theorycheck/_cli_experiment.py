@@ -36,7 +36,7 @@ def run(
     experiment = _chosen(label)
     points = _points(experiment, only)
     count = _seeds(experiment, seeds)
-    path = _picture(picture)
+    path = picture_path(picture)
     write = json_writer(json)
     workers = _workers(jobs)
     done, keep = kept(experiment, resume)
@@ -95,7 +95,8 @@ def _seeds(experiment: Experiment, seeds: int) -> int:
     return seeds or experiment.seeds
 
 
-def _picture(target: str | None) -> Path | None:
+def picture_path(target: str | None) -> Path | None:
+    """Return the file of ``--picture`` once it is known that a picture can be drawn and written there."""
     from theorycheck._cli_output import writable
     from theorycheck.data import BadInput
     from theorycheck.report_experiment import check_picture
