@@ -2,20 +2,20 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
-from theorycheck.theorems.razborov2022.one_step import ONE_STEP
-from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
 from theorycheck.theorems.razborov2022.comparisons import COMPARISONS
+from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
+from theorycheck.theorems.razborov2022.one_step import ONE_STEP
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
 
-THEOREMS: tuple[Theorem, ...] = (
-    CERTIFICATES,
-    EXPERIMENTS,
-    PAPER,
-    THEOREMS,
-    COMPARISONS,
-)
+__all__ = [
+    "CERTIFICATES",
+    "COMPARISONS",
+    "EXPERIMENTS",
+    "PAPER",
+    "THEOREMS",
+]
 
 PAPER = Paper(
     key="razborov2022",

@@ -16,7 +16,6 @@ from flint import arb, ctx, fmpz
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theorycheck import measure
 from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.data import BadInput
 from theorycheck.enclose import ends, evaluator
