@@ -5,6 +5,7 @@ Its parts: R1 for gradient flow; one step of descent, and R1 for descent.
 
 from __future__ import annotations
 
+import _razborov2022_conserved
 import _razborov2022_descent
 import _razborov2022_flow
 import _razborov2022_one_step
@@ -12,7 +13,12 @@ import _razborov2022_one_step
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
 
-PROOFS: tuple[Proof, ...] = (*_razborov2022_flow.PROOFS, *_razborov2022_descent.PROOFS, *_razborov2022_one_step.PROOFS)
+PROOFS: tuple[Proof, ...] = (
+    *_razborov2022_flow.PROOFS,
+    *_razborov2022_descent.PROOFS,
+    *_razborov2022_one_step.PROOFS,
+    *_razborov2022_conserved.PROOFS,
+)
 
 #: claims without a proof, and why
 REASONS: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
@@ -30,4 +31,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, ONE_STEP)
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, ONE_STEP, CONSERVED)
