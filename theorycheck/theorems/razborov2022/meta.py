@@ -41,7 +41,14 @@ def moved(dynamics: Dynamics, given: tuple[str, ...]) -> tuple[Claim, ...]:
 def speed(dynamics: Dynamics, given: tuple[str, ...]) -> tuple[Claim, ...]:
     """Return the claims about how fast the loss falls."""
     if dynamics == "descent":
-        return (Claim("contraction", "a step takes off at least q alpha^2 of the loss, 1 - (L_k/L_0)^(1/k)", Bound(GAIN, TAKEN), given),)
+        return (
+            Claim(
+                "contraction",
+                "a step takes off at least q alpha^2 of the loss, 1 - (L_k/L_0)^(1/k)",
+                Bound(GAIN, TAKEN),
+                given,
+            ),
+        )
     return (
         Claim("gram", "the tangent Gram stays above (1 - c)^2 alpha^2", Bound(FLOOR, s.least), given),
         Claim("rate", "the loss decays at least at that rate", Bound(RATE, s.rate), given),

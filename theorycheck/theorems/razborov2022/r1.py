@@ -44,7 +44,16 @@ def _build(flags: dict[str, Any]) -> Instance:
 
 
 def hard(
-    kind: str, n: int, width: int, scheme: int, lazy: float, c: float, level: float, weak: bool, seed: int, name: str = "relu"
+    kind: str,
+    n: int,
+    width: int,
+    scheme: int,
+    lazy: float,
+    c: float,
+    level: float,
+    weak: bool,
+    seed: int,
+    name: str = "relu",
 ) -> Instance:
     """Small networks with hard inputs, rates of either order, and labels just below, at or far above the test's edge."""
     inputs = build_inputs(InputPlan(kind, n, n + 1, seed, 1)) * math.sqrt(n + 1)
@@ -52,7 +61,13 @@ def hard(
     scale = lazy / math.sqrt(width * (n + 1))
     with np.errstate(all="ignore"):
         made = s.network(
-            inputs, width, (rates[0] / scale**2 / width, rates[1] / scale**2 / width), scale, seed, {"kind": kind, "activation": name}, name
+            inputs,
+            width,
+            (rates[0] / scale**2 / width, rates[1] / scale**2 / width),
+            scale,
+            seed,
+            {"kind": kind, "activation": name},
+            name,
         )
         made = with_parameters(made, c=c)
         direction = np.linalg.eigh(made.start[1])[1][:, 0 if weak else -1]

@@ -244,7 +244,13 @@ def placed(instance: Instance, dynamics: Dynamics, level: float, direction: Arra
 
 
 def network(
-    inputs: Array, m: int, rates: tuple[float, float], scale: float, seed: int, about: dict[str, Any], name: str = "relu"
+    inputs: Array,
+    m: int,
+    rates: tuple[float, float],
+    scale: float,
+    seed: int,
+    about: dict[str, Any],
+    name: str = "relu",
 ) -> Instance:
     """Return a network with Gaussian weights, signs for output weights, and labels 0."""
     generator = np.random.default_rng([seed, 5])
