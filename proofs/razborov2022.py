@@ -8,6 +8,7 @@ from __future__ import annotations
 import _razborov2022_conserved
 import _razborov2022_descent
 import _razborov2022_flow
+import _razborov2022_linearised
 import _razborov2022_one_step
 import _razborov2022_r0
 
@@ -20,6 +21,7 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_one_step.PROOFS,
     *_razborov2022_conserved.PROOFS,
     *_razborov2022_r0.PROOFS,
+    *_razborov2022_linearised.PROOFS,
 )
 
 #: claims without a proof, and why

@@ -2,6 +2,7 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+from theorycheck.theorems.razborov2022.linearised import LINEARISED
 from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
 from theorycheck.theorems.razborov2022.r0 import R0, R0_DESCENT
@@ -32,4 +33,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R0, R0_DESCENT, ONE_STEP, CONSERVED)
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R0, R0_DESCENT, ONE_STEP, CONSERVED, LINEARISED)
