@@ -282,18 +282,19 @@ def moved(
     )  # fmt: skip
 
 
-def of_r1() -> tuple[Proof, ...]:
-    """Return the proofs of R1 for descent: flips and moved output weights change J by at most c alpha."""
+def of_descent(card: Theorem, change: Proof) -> tuple[Proof, ...]:
+    """Return the proofs of a card about descent whose Jacobian changes as a lemma says, whose bound is affine in ``length``."""
     near_signs = ("c positive", "c below", f"{GIVEN}{DEFINITE}")
-    step = apply("change", "while the path is no longer than that", flow.CHANGE.lemma, {length: PATH}, {}, *near_signs)
+    step = apply("change", "while the path is no longer than that", change.lemma, {length: PATH}, {}, *near_signs)
     layers = (("weights", s.moved_W, t.eta_W), ("outer", s.moved_a, t.eta_a))
+    bound = change.goal.rhs
     return (
-        contraction(gd.R1_DESCENT, "test", flow._BOUND, step),
-        *(moved(gd.R1_DESCENT, *layer, "test", flow._BOUND, step) for layer in layers),
+        contraction(card, "test", bound, step),
+        *(moved(card, *layer, "test", bound, step) for layer in layers),
     )
 
 
-PROOFS: tuple[Proof, ...] = (GAIN, FALL, LENGTH, *of_r1())
+PROOFS: tuple[Proof, ...] = (GAIN, FALL, LENGTH, *of_descent(gd.R1_DESCENT, flow.CHANGE))
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

@@ -19,7 +19,7 @@ from theorycheck.proof import GIVEN, Proof, of_card, of_claim
 from theorycheck.proof_steps import Step, apply, combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
-from theorycheck.statement import Bound, Quantity
+from theorycheck.statement import Bound, Quantity, Theorem
 from theorycheck.theorems import core
 from theorycheck.theorems.razborov2022 import r1
 from theorycheck.theorems.razborov2022 import setting as s
@@ -128,10 +128,11 @@ PATH = lemma(
     combine("together", "one after the other", Bound(length, r1.PATH), {"length": 1, "at the floor": 1}),
 )  # fmt: skip
 
-# --- R1, flow ------------------------------------------------------------------------------------------
+# --- a card about flow ---------------------------------------------------------------------------------
 
-_CLAIMS = {claim.label: claim.bound for claim in r1.R1.claims}
-_TEST = dict(t.TESTS_R1["flow"])["test"]
+
+def _bound(card: Theorem, label: str) -> Bound:
+    return next(claim.bound for claim in card.claims if claim.label == label)
 
 
 def _path(label: str, gap: str, gram: sp.Symbol, path: sp.Symbol) -> Step:
@@ -154,38 +155,47 @@ def _least(seed: int) -> Mapping[sp.Symbol, float]:
     }
 
 
-GRAM = of_claim(
-    r1.R1, "gram",
-    apply("change", "while the path is no longer than that", CHANGE.lemma, {length: r1.PATH}, {}, *SIGNS),
-    combine("little change", "by the test", Bound(D_w, t.c * t.alpha), {"change": 1, f"{GIVEN}test": 1}),
-    apply("Weyl", "the least singular value of J", of_card(core.WEYL, "singular value"), {core.least_start: t.alpha, core.least_end: sp.sqrt(k_w), core.jump: D_w}, {}),
-    combine("kept", "keeps a share 1 - c", Bound(KEPT, sp.sqrt(k_w)), {"Weyl": 1, "little change": 1}),
-    monotone("squares", "squared: an eigenvalue of K", Bound(r1.FLOOR, k_w), "kept", sp.Lambda(_y, _y**2), *SIGNS),
-    _path("path", "squares", k_w, L_w),
-    combine("room", "which leaves room", Bound(r1.PATH, r1.PATH + epsilon, strict=True), {REST: epsilon, **NONE}),
-    apply("for ever", "so it is never longer", textbook.BOOTSTRAP.lemma,
-        {textbook.floor: r1.FLOOR, textbook.seen: k_w, textbook.ever: k, textbook.moved: L_w, textbook.better: r1.PATH, textbook.radius: r1.PATH + epsilon},
-        {"while": "squares", "better": "path", "room": "room"}, *SIGNS),
-    sampled("Gram", "k, the squared least singular value of J, is the least eigenvalue of K = J J'", Bound(k, s.least), _least),
-    combine("together", "one after the other", _CLAIMS["gram"], {"for ever": 1, "Gram": 1}),
-)  # fmt: skip
+ROOM = combine("room", "which leaves room", Bound(r1.PATH, r1.PATH + epsilon, strict=True), {REST: epsilon, **NONE})
 
 
-def _gram(at: sp.Symbol) -> Step:
-    given = next(claim.given for claim in r1.R1.claims if claim.label == "gram")
+def gram(card: Theorem, change: Proof) -> Proof:
+    """Return the proof of a card's claim ``gram`` from a lemma that bounds the change of J on a ball of radius ``length``."""
+    return of_claim(
+        card, "gram",
+        apply("change", "while the path is no longer than that", change.lemma, {length: r1.PATH}, {}, *SIGNS),
+        combine("little change", "by the test", Bound(D_w, t.c * t.alpha), {"change": 1, f"{GIVEN}test": 1}),
+        apply("Weyl", "the least singular value of J", of_card(core.WEYL, "singular value"), {core.least_start: t.alpha, core.least_end: sp.sqrt(k_w), core.jump: D_w}, {}),
+        combine("kept", "keeps a share 1 - c", Bound(KEPT, sp.sqrt(k_w)), {"Weyl": 1, "little change": 1}),
+        monotone("squares", "squared: an eigenvalue of K", Bound(r1.FLOOR, k_w), "kept", sp.Lambda(_y, _y**2), *SIGNS),
+        _path("path", "squares", k_w, L_w),
+        ROOM,
+        apply("for ever", "so it is never longer", textbook.BOOTSTRAP.lemma,
+            {textbook.floor: r1.FLOOR, textbook.seen: k_w, textbook.ever: k, textbook.moved: L_w, textbook.better: r1.PATH, textbook.radius: r1.PATH + epsilon},
+            {"while": "squares", "better": "path", "room": "room"}, *SIGNS),
+        sampled("Gram", "k, the squared least singular value of J, is the least eigenvalue of K = J J'", Bound(k, s.least), _least),
+        combine("together", "one after the other", _bound(card, "gram"), {"for ever": 1, "Gram": 1}),
+    )  # fmt: skip
+
+
+def _gram(card: Theorem, at: sp.Symbol) -> Step:
+    given = next(claim.given for claim in card.claims if claim.label == "gram")
     return apply(
-        "gram", "at all times", of_card(r1.R1, "gram"), {s.least: at}, {name: f"{GIVEN}{name}" for name in given}
+        "gram", "at all times", of_card(card, "gram"), {s.least: at}, {name: f"{GIVEN}{name}" for name in given}
     )
 
 
-RATE = of_claim(
-    r1.R1, "rate", _gram(ell_min),
-    combine("positive", "so the tangent Gram is definite", Bound(sp.S.Zero, ell_min, strict=True), {"gram": 1, REST: r1.FLOOR, **NONE}),
-    apply("Groenwall", "the loss decays at twice its least eigenvalue over time", of_card(core.GROENWALL, "rate"), {core.mu: ell_min, sp.Symbol("R_t", nonnegative=True): s.rate}, {"gap": "positive"}),
-    combine("twice", "at least twice the floor", Bound(r1.RATE, 2 * ell_min), {"gram": 2}),
-    combine("together", "one after the other", _CLAIMS["rate"], {"twice": 1, "Groenwall": 1}),
-    chain=("twice", "Groenwall"), quantities=(Quantity(ell_min, "least eigenvalue of the tangent Gram over the run", measure.least_overall),),
-)  # fmt: skip
+POSITIVE = combine("positive", "so the tangent Gram is definite", Bound(sp.S.Zero, ell_min, strict=True), {"gram": 1, REST: r1.FLOOR, **NONE})  # fmt: skip
+
+
+def rate(card: Theorem) -> Proof:
+    """Return the proof of a card's claim ``rate`` from its claim ``gram``."""
+    return of_claim(
+        card, "rate", _gram(card, ell_min), POSITIVE,
+        apply("Groenwall", "the loss decays at twice its least eigenvalue over time", of_card(core.GROENWALL, "rate"), {core.mu: ell_min, sp.Symbol("R_t", nonnegative=True): s.rate}, {"gap": "positive"}),
+        combine("twice", "at least twice the floor", Bound(r1.RATE, 2 * ell_min), {"gram": 2}),
+        combine("together", "one after the other", _bound(card, "rate"), {"twice": 1, "Groenwall": 1}),
+        chain=("twice", "Groenwall"), quantities=(Quantity(ell_min, "least eigenvalue of the tangent Gram over the run", measure.least_overall),),
+    )  # fmt: skip
 
 
 def travelled(run: Run) -> Measured:
@@ -215,18 +225,25 @@ def _layer(moved: sp.Symbol, rate: sp.Symbol) -> object:
     return draw
 
 
-def _moved(label: str, moved: sp.Symbol, rate: sp.Symbol) -> Proof:
+def moved(card: Theorem, label: str, layer: sp.Symbol, rate: sp.Symbol) -> Proof:
+    """Return the proof of a card's claim that a layer moves at most sqrt(its rate) times the path."""
     return of_claim(
-        r1.R1, label, _gram(k), _path("path", "gram", k, length),
-        sampled("layer", "a layer moves at most sqrt(its rate) times the path of the rescaled parameters", Bound(moved, sp.sqrt(rate) * length), _layer(moved, rate)),
+        card, label, _gram(card, k), _path("path", "gram", k, length),
+        sampled("layer", "a layer moves at most sqrt(its rate) times the path of the rescaled parameters", Bound(layer, sp.sqrt(rate) * length), _layer(layer, rate)),
         combine("scaled", "times sqrt(its rate)", Bound(sp.sqrt(rate) * length, sp.sqrt(rate) * r1.PATH), {"path": sp.sqrt(rate)}),
-        combine("together", "one after the other", _CLAIMS[label], {"layer": 1, "scaled": 1}),
+        combine("together", "one after the other", _bound(card, label), {"layer": 1, "scaled": 1}),
         chain=("layer", "scaled"), quantities=(Quantity(length, "length of the path of the rescaled parameters", travelled),),
     )  # fmt: skip
 
 
-WEIGHTS, OUTER = _moved("weights", s.moved_W, t.eta_W), _moved("outer", s.moved_a, t.eta_a)
-PROOFS: tuple[Proof, ...] = (CHANGE, PATH, GRAM, RATE, WEIGHTS, OUTER)
+def of_flow(card: Theorem, change: Proof) -> tuple[Proof, ...]:
+    """Return the proofs of a card about flow whose Jacobian changes as a lemma says."""
+    return (
+        gram(card, change), rate(card), moved(card, "weights", s.moved_W, t.eta_W), moved(card, "outer", s.moved_a, t.eta_a),
+    )  # fmt: skip
+
+
+PROOFS: tuple[Proof, ...] = (CHANGE, PATH, *of_flow(r1.R1, CHANGE))
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

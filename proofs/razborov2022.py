@@ -1,18 +1,28 @@
 """Proofs of razborov2022's theorems. Run it: ``python proofs/razborov2022.py``.
 
-Its parts: R1 for gradient flow; one step of descent, and R1 for descent.
+Its parts: R1 for gradient flow; R1 for descent; one step of descent; what flow conserves; R0 for smooth activations.
 """
 
 from __future__ import annotations
 
+import _razborov2022_conserved
 import _razborov2022_descent
 import _razborov2022_flow
+import _razborov2022_linearised
 import _razborov2022_one_step
+import _razborov2022_r0
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
 
-PROOFS: tuple[Proof, ...] = (*_razborov2022_flow.PROOFS, *_razborov2022_descent.PROOFS, *_razborov2022_one_step.PROOFS)
+PROOFS: tuple[Proof, ...] = (
+    *_razborov2022_flow.PROOFS,
+    *_razborov2022_descent.PROOFS,
+    *_razborov2022_one_step.PROOFS,
+    *_razborov2022_conserved.PROOFS,
+    *_razborov2022_r0.PROOFS,
+    *_razborov2022_linearised.PROOFS,
+)
 
 #: claims without a proof, and why
 REASONS: dict[str, str] = {}

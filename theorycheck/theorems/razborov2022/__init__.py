@@ -4,7 +4,10 @@ from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.comparisons import COMPARISONS
 from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
+from theorycheck.theorems.razborov2022.linearised import LINEARISED
+from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
+from theorycheck.theorems.razborov2022.r0 import R0, R0_DESCENT
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
@@ -44,9 +47,13 @@ PAPER = Paper(
 )
 
 THEOREMS: tuple[Theorem, ...] = (
+    CONSERVED,
+    ONE_STEP,
+    R0,
+    R0_DESCENT,
     R1,
     R1_DESCENT,
-    ONE_STEP,
+    LINEARISED,
     R2,
     R2_GAUSSIAN,
 )

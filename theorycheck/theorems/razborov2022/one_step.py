@@ -36,7 +36,7 @@ gain, fall = sp.symbols("g_k h_k", real=True)
 #: the least of 2 w.v - S |v|^2 while it is least where |v| is
 GAIN = (2 - norm_squared) * (t.alpha - change) ** 2
 #: half the least of the same over |v|, at most (the mean of two numbers is at least their geometric one)
-FALL = sp.sqrt((1 - norm_squared) * (t.alpha_squared - change**2)) - change
+FALL = sp.sqrt(sp.Max(0, 1 - norm_squared) * sp.Max(0, t.alpha_squared - change**2)) - change
 
 _ASSUMED = (
     Assumption("K_0 definite", "the tangent Gram at time 0 is definite", Bound(sp.S.Zero, t.alpha_squared, strict=True)),
@@ -47,7 +47,7 @@ _ASSUMED = (
 _RANGE, _BELOW = ("K_0 definite", "in range", "below alpha"), ("K_0 definite", "below alpha", "below 1")
 
 
-def _build(flags: dict[str, Any]) -> Instance:
+def build(flags: dict[str, Any]) -> Instance:
     found = problem_of_flags(flags)
     return replace(instance_of(found), description={"data": flags["data"], "flags": dict(flags)}, notes=found.notes)
 
@@ -67,7 +67,7 @@ def hard(n: int, width: int, size: float, share: float, goal: float, layers: int
     return made.with_labels(-goal * made.start[0])  # the residual is minus the output, while labels are 0
 
 
-def _instances() -> SearchStrategy[Instance]:
+def instances() -> SearchStrategy[Instance]:
     return st.builds(
         hard,
         st.sampled_from([1, 1, 2, 3]),
@@ -109,8 +109,8 @@ ONE_STEP = Theorem(
     ),
     derivations=(),
     order=("data", "weights", "labels"),
-    example=keyword_example(_build, FLAGS_SMOOTH, Instance),
-    instances=_instances,
+    example=keyword_example(build, FLAGS_SMOOTH, Instance),
+    instances=instances,
     simulate=partial(jacobians.walk, steps=STEPS),
     sabotages=(
         _false("gain", "J at rest", "as if J did not change", (2 - norm_squared) * t.alpha_squared, _RANGE),

@@ -29,7 +29,7 @@ from theorycheck.statement import Assumption, Bound, Quantity
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems.razborov2022 import statements as t
-from theorycheck.theorems.razborov2022.certificates import guess, search_r1
+from theorycheck.theorems.razborov2022.certificates import guess, search_r0, search_r1
 from theorycheck.theorems.razborov2022.examples import problem as problem_of_flags
 from theorycheck.theorems.razborov2022.knapsack import Sample, estimate, sample
 
@@ -124,6 +124,13 @@ def input_norm(run: Run) -> Measured:
     return Measured(value, float(found.error) / value if value > 0 else math.sqrt(float(found.error)))
 
 
+def longest(run: Run) -> Measured:
+    """Return ``max_i |x_i|``."""
+    found = measure.largest_norm_squared(run)
+    value = math.sqrt(float(found.value))
+    return Measured(value, float(found.error) / value if value > 0 else 0.0)
+
+
 def weights_moved(run: Run) -> Measured:
     """Return ``|W_T - W_0|_F`` at the last time."""
     if run.trajectory is None:
@@ -162,6 +169,13 @@ FLOW = (
     Quantity(moved_a, "Euclidean norm of a_T - a_0", outer_moved),
 )
 
+SMOOTH = (
+    Quantity(t.slope, "sup |s'|", measure.slope_supremum),
+    Quantity(t.curvature, "sup |s''|", measure.curvature_supremum),
+    Quantity(t.a_max, "largest |a_j| at time 0", measure.constant(lambda run: float(np.abs(run.instance.signs).max()))),
+    Quantity(t.x_max, "largest norm of an input", longest),
+)  # fmt: skip
+
 RELU = Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, relu))
 
 
@@ -169,7 +183,7 @@ RELU = Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, relu))
 
 
 def ratio(instance: Instance, dynamics: Dynamics, split: float, size: float) -> float:
-    """Return the left side of R1's test over the right one, for a residual of this size."""
+    """Return the left side of R1's test (R0's if the activation is smooth) over the right one, for a residual of this size."""
     run = Run(instance)
     values = {
         t.alpha_squared: float(alpha_squared(run).value), t.top: float(largest(run).value), t.r_0: size, t.c: split,
@@ -179,14 +193,20 @@ def ratio(instance: Instance, dynamics: Dynamics, split: float, size: float) -> 
         return math.inf
     if dynamics == "descent" and not guess(t.Q, values) > 0:
         return math.inf
-    path = guess(t.PATH[dynamics], values)
-    values[t.mass] = flip_mass(instance, math.sqrt(instance.rates[0]) * path) if math.isfinite(path) else math.inf
-    return guess(t.CHANGE_R1[dynamics], values) / (split * math.sqrt(values[t.alpha_squared]))
+    if instance.activation.leak == 0.0:
+        path = guess(t.PATH[dynamics], values)
+        values[t.mass] = flip_mass(instance, math.sqrt(instance.rates[0]) * path) if math.isfinite(path) else math.inf
+        change = t.CHANGE_R1[dynamics]
+    else:
+        values |= {one.symbol: float(one.measure(run).value) for one in SMOOTH}
+        change = t.CHANGE_SMOOTH[dynamics]
+    return guess(change, values) / (split * math.sqrt(values[t.alpha_squared]))
 
 
 def best_split(instance: Instance, dynamics: Dynamics) -> float:
     """Return the split that the certificate would choose: the least that passes, else the one that comes closest."""
-    return float(search_r1(of_instance(instance), dynamics, lambda fraction, stage: None).choices["c"])
+    search = search_r1 if instance.activation.leak == 0.0 else search_r0
+    return float(search(of_instance(instance), dynamics, lambda fraction, stage: None).choices["c"])
 
 
 def allowed(instance: Instance, dynamics: Dynamics, split: float) -> float:
@@ -203,7 +223,7 @@ def allowed(instance: Instance, dynamics: Dynamics, split: float) -> float:
 
 
 def build(flags: dict[str, Any], dynamics: Dynamics) -> Instance:
-    """Make an instance of a certificate's example: ReLU, both layers, split ``c`` (0 searches the best)."""
+    """Make an instance of a certificate's example: both layers, split ``c`` (0 searches the best)."""
     if not 0 <= flags["c"] < 1:
         raise BadInput(f"--c must lie in (0, 1), or be 0 to search the best, not {flags['c']:g}")
     if flags["level"] < 0:
@@ -225,12 +245,18 @@ def placed(instance: Instance, dynamics: Dynamics, level: float, direction: Arra
 
 
 def network(
-    inputs: Array, m: int, rates: tuple[float, float], scale: float, seed: int, about: dict[str, Any]
+    inputs: Array,
+    m: int,
+    rates: tuple[float, float],
+    scale: float,
+    seed: int,
+    about: dict[str, Any],
+    name: str = "relu",
 ) -> Instance:
-    """Return a ReLU network with Gaussian weights, signs for output weights, and labels 0."""
+    """Return a network with Gaussian weights, signs for output weights, and labels 0."""
     generator = np.random.default_rng([seed, 5])
     weights, signs = generator.standard_normal((m, inputs.shape[1])), generator.choice([-1.0, 1.0], m)
     return Instance(
-        inputs, np.zeros(len(inputs)), weights, signs, np.ones(m), TWO_LAYER, activation("relu"),
+        inputs, np.zeros(len(inputs)), weights, signs, np.ones(m), TWO_LAYER, activation(name),
         {}, {"m": m, "seed": seed, **about}, rates=rates, output_scale=scale,
     )  # fmt: skip

@@ -81,16 +81,11 @@ def _change_r1(dynamics: Dynamics) -> sp.Expr:
     return kappa * X_norm * sp.sqrt(eta_W) * (sp.sqrt(mass) + sp.sqrt(eta_a) * PATH[dynamics])
 
 
-def _change_smooth(dynamics: Dynamics) -> sp.Expr:
-    """Return the same for smooth activations: slopes move by curvature times the moved preactivation.
-
-    ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)`` and
-    ``|J_a - J_a0| <= kappa L_s |X| R_W``, with ``R_W = sqrt(eta_W) PATH``, ``R_a = sqrt(eta_a) PATH``.
-    """
-    first = slope * sp.sqrt(eta_a) + curvature * a_max * x_max * sp.sqrt(eta_W)
-    second = slope * sp.sqrt(eta_W)
-    return kappa * X_norm * PATH[dynamics] * sp.sqrt(eta_W * first**2 + eta_a * second**2)
-
+#: how far J moves per length of the path, smooth activations: ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)``
+#: and ``|J_a - J_a0| <= kappa L_s |X| R_W`` with ``R_W = sqrt(eta_W) p``, ``R_a = sqrt(eta_a) p``
+PER_LENGTH = kappa * X_norm * sp.sqrt(
+    eta_W * (slope * sp.sqrt(eta_a) + curvature * a_max * x_max * sp.sqrt(eta_W)) ** 2 + eta_a * (slope * sp.sqrt(eta_W)) ** 2
+)  # fmt: skip
 
 _EPS_W = kappa * X_norm * (sp.sqrt(mass) + R_a)
 _EPS_A = kappa * X_norm * R_W
@@ -121,7 +116,7 @@ def _on_the_ball(dynamics: Dynamics) -> tuple[Conclusion, ...]:
 
 
 CHANGE_R1: Mapping[Dynamics, sp.Expr] = {one: _change_r1(one) for one in BOTH}
-CHANGE_SMOOTH: Mapping[Dynamics, sp.Expr] = {one: _change_smooth(one) for one in BOTH}
+CHANGE_SMOOTH: Mapping[Dynamics, sp.Expr] = {one: PER_LENGTH * PATH[one] for one in BOTH}
 TESTS_R1: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_R1[one]) for one in BOTH}
 TESTS_R0: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_SMOOTH[one]) for one in BOTH}
 TESTS_RADII: Mapping[Dynamics, Tests] = {one: _radii_tests(one) for one in BOTH}
