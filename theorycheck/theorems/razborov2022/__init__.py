@@ -2,8 +2,12 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+from theorycheck.theorems.razborov2022.chernoff import CHERNOFF
+from theorycheck.theorems.razborov2022.flip_count import FLIP_COUNT
+from theorycheck.theorems.razborov2022.flips import FLIPS
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
+from theorycheck.theorems.razborov2022.sizes import SIZES
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -29,4 +33,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT)
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, CHERNOFF, SIZES, FLIPS, FLIP_COUNT)
