@@ -2,8 +2,11 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+from theorycheck.theorems.razborov2022.chernoff import CHERNOFF
 from theorycheck.theorems.razborov2022.comparisons import COMPARISONS
 from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
+from theorycheck.theorems.razborov2022.flip_count import FLIP_COUNT
+from theorycheck.theorems.razborov2022.flips import FLIPS
 from theorycheck.theorems.razborov2022.linearised import LINEARISED
 from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
@@ -11,6 +14,7 @@ from theorycheck.theorems.razborov2022.r0 import R0, R0_DESCENT
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
+from theorycheck.theorems.razborov2022.sizes import SIZES
 
 __all__ = [
     "CERTIFICATES",
@@ -54,6 +58,10 @@ THEOREMS: tuple[Theorem, ...] = (
     R1,
     R1_DESCENT,
     LINEARISED,
+    CHERNOFF,
+    SIZES,
+    FLIPS,
+    FLIP_COUNT,
     R2,
     R2_GAUSSIAN,
 )

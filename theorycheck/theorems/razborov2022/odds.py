@@ -123,3 +123,8 @@ def total(law: OutputLaw) -> sp.Expr:
 #: the same for |Phi|_F, and for |f_0| over kappa (but with chance 2 p; f_0 = 0 for pairs)
 FEATURES_PAIRED = sp.sqrt(copies) * paired(FEATURES)
 OUTPUT_PAIRED = (1 + sp.sqrt(2 * ell)) * FEATURES_PAIRED
+
+
+def flips_paired(moved: sp.Expr) -> sp.Expr:
+    """Return the same where each draw is ``copies`` neurons: they move alike at best, and flip together."""
+    return copies * paired(flips(moved / sp.sqrt(copies)))

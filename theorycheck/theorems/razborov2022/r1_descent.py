@@ -44,8 +44,8 @@ def moved(first: bool) -> Any:
 DESCENT = (
     Quantity(t.top, "largest eigenvalue of the tangent Gram at time 0", s.largest),
     Quantity(fallen, "log(L_0/L_k)/k", measure.fallen_per_step),
-    Quantity(s.moved_W, "Frobenius norm of W_k - W_0 at the last step", _moved(True)),
-    Quantity(s.moved_a, "Euclidean norm of a_k - a_0 at the last step", _moved(False)),
+    Quantity(s.moved_W, "Frobenius norm of W_k - W_0 at the last step", moved(True)),
+    Quantity(s.moved_a, "Euclidean norm of a_k - a_0 at the last step", moved(False)),
 )  # fmt: skip
 _ASSUMED = (s.RELU, *meta.premises(t.TESTS_R1["descent"], r1.TEST))
 _GIVEN = tuple(part.label for part in _ASSUMED)

@@ -68,13 +68,14 @@ def extremes(instance: Instance) -> tuple[Measured, Measured]:
 
 
 @lru_cache(maxsize=8)
-def _neurons(instance: Instance) -> Sample:
+def neurons(instance: Instance) -> Sample:
+    """Return the neurons of an instance (a sample, if they are many), for each input in the order of z^2/a^2."""
     return sample(of_instance(instance), lambda fraction, stage: None)
 
 
 def flip_mass(instance: Instance, radius: float) -> float:
     """Return M: the most mass ``sum a_j^2`` of gates of one sample that weights moving by ``radius`` can flip."""
-    return estimate(_neurons(instance), radius)
+    return estimate(neurons(instance), radius)
 
 
 def mass_at(dynamics: Dynamics) -> measure.Measure:
@@ -82,7 +83,7 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
     def read(run: Run) -> Measured:
         instance = run.instance
-        if _neurons(instance).share < 1:
+        if neurons(instance).share < 1:
             return Measured(np.nan)  # too many to be sorted: a sample of them bounds nothing
         low, top = (found(run) for found in (alpha_squared, largest))
         values = {
