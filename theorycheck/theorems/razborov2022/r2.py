@@ -215,9 +215,9 @@ NOTATION = (
 _SHOWN = ({"n": 2, "d": 10, "target": "weak"}, {"data": "diabetes", "rows": 2, "columns": "bmi,s5"})
 R2 = card(
     "razborov2022.r2", "Wide enough networks with random signs are fitted by gradient descent, whatever the labels",
-    "signs", False, (1.0, 10.0), _SHOWN, floor=2.0, contraction=1.0, weights=2.0, outer=2.0,
+    "signs", False, (1.0, 100.0), _SHOWN, floor=2.65, contraction=1.17, weights=1300.0, outer=50.0,
 )  # fmt: skip
 R2_GAUSSIAN = card(
     "razborov2022.r2_gaussian", "Wide enough networks with Gaussian output weights are fitted by gradient descent, whatever the labels",
-    "normal", False, (1.0, 10.0), _SHOWN, floor=2.0, contraction=1.0, weights=2.0, outer=2.0,
+    "normal", False, (1.0, 100.0), _SHOWN, floor=2.65, contraction=1.17, weights=1300.0, outer=50.0,
 )  # fmt: skip
