@@ -5,6 +5,7 @@ from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
+from theorycheck.theorems.razborov2022.r2_closed import CLOSED
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -30,4 +31,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R2, R2_GAUSSIAN)
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R2, R2_GAUSSIAN, CLOSED)
