@@ -2,6 +2,7 @@
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
+from theorycheck.theorems.razborov2022.nguyen import NGUYEN
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
@@ -31,4 +32,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R2, R2_GAUSSIAN, CLOSED)
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R2, R2_GAUSSIAN, CLOSED, NGUYEN)
