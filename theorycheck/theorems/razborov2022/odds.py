@@ -93,9 +93,37 @@ OUTPUT = (1 + sp.sqrt(2 * ell)) * FEATURES
 FLIP_RATE = sp.log(2 * sp.pi) - 2 + sp.sqrt(2 / sp.pi)
 
 
-def flips(moved: sp.Expr, copies: int = 1) -> sp.Expr:
+def flips(moved: sp.Expr) -> sp.Expr:
     """Return the bound on the number of gates of one sample that weights moving by ``moved`` in all can flip (P5, B7).
 
-    ``moved`` must be fixed before the weights are drawn; of each drawn row there are that many ``copies`` (A1).
+    ``moved`` must be fixed before the weights are drawn.
     """
-    return 3 * sp.Max((m * moved) ** sp.Rational(2, 3), copies * ell_n / FLIP_RATE)
+    return 3 * sp.Max((m * moved) ** sp.Rational(2, 3), ell_n / FLIP_RATE)
+
+
+# --- neurons in pairs of opposite output weights (errata A1) ------------------------------------------------
+
+#: how many neurons share one draw: 1, or 2 where they come in pairs (w, a), (w, -a)
+copies = sp.Symbol("h", positive=True)
+#: how many neurons are drawn
+DRAWN = m / copies
+
+
+def paired(expr: sp.Expr) -> sp.Expr:
+    """Return an expression of the neurons that are drawn: ``m`` becomes ``m/copies``."""
+    return expr.xreplace({m: DRAWN})
+
+
+def total(law: OutputLaw) -> sp.Expr:
+    """Return the bound on ``|a|^2`` (but with chance p) where every draw counts ``copies`` times."""
+    return copies * paired(law.total)
+
+
+#: the same for |Phi|_F, and for |f_0| over kappa (but with chance 2 p; f_0 = 0 for pairs)
+FEATURES_PAIRED = sp.sqrt(copies) * paired(FEATURES)
+OUTPUT_PAIRED = (1 + sp.sqrt(2 * ell)) * FEATURES_PAIRED
+
+
+def flips_paired(moved: sp.Expr) -> sp.Expr:
+    """Return the same where each draw is ``copies`` neurons: they move alike at best, and flip together."""
+    return copies * paired(flips(moved / sp.sqrt(copies)))
