@@ -5,7 +5,7 @@ from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.chernoff import CHERNOFF
 from theorycheck.theorems.razborov2022.flip_count import FLIP_COUNT
 from theorycheck.theorems.razborov2022.flips import FLIPS
-from theorycheck.theorems.razborov2022.nguyen import NGUYEN
+from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
