@@ -3,6 +3,7 @@
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.chernoff import CHERNOFF
+from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
 from theorycheck.theorems.razborov2022.flip_count import FLIP_COUNT
 from theorycheck.theorems.razborov2022.flips import FLIPS
 from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
@@ -12,7 +13,7 @@ from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
 from theorycheck.theorems.razborov2022.r2_closed import CLOSED
 from theorycheck.theorems.razborov2022.sizes import SIZES
 
-__all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
+__all__ = ["CERTIFICATES", "EXPERIMENTS", "PAPER", "THEOREMS"]
 
 PAPER = Paper(
     key="razborov2022",
@@ -32,7 +33,11 @@ PAPER = Paper(
             "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
             (NGUYEN.label,),
         ),
-        PaperClaim("beyond", "synthetic experiments suggest that convergence extends well beyond the NTK regime", ()),
+        PaperClaim(
+            "beyond",
+            "synthetic experiments suggest that convergence extends well beyond the NTK regime",
+            (PHASE.label,),
+        ),
     ),
 )
 

@@ -26,6 +26,7 @@ from theorycheck.model import Instance
 from theorycheck.spectrum import least_eigenvalue, measured_least
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
+from theorycheck.theorems.razborov2022 import nguyen as f
 from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import r2_setting as r
 from theorycheck.theorems.razborov2022 import setting as s
@@ -36,17 +37,16 @@ from theorycheck.theorems.razborov2022.r1_descent import fallen
 
 LOOKED = (0, 1, 3, 30, 300)
 
-alpha_0, size_1, size_2 = sp.symbols("alpha_0 |W_1| |W_2|", nonnegative=True)
 least, now_1, now_2 = sp.symbols("sigma_k |W_1k| |W_2k|", nonnegative=True)
+alpha_0, size_1, size_2 = f.alpha_0, f.first, f.second
+_INTO = {f.loss: t.r_0**2 / 2, f.inputs_norm: o.X_F}
 
-#: (N1) can be solved for C_1 and C_2 where this is below 1, at best with
-G = 16 * o.X_F * t.r_0 / alpha_0**2
-C_2 = G * (size_1 + G * size_2) / (1 - G**2)
-C_1 = G * (size_2 + G * size_1) / (1 - G**2)
+#: (N1) can be solved for C_1 and C_2 where this is below 1
+G = f.g.xreplace(_INTO)
+C_1, C_2 = (one.xreplace(_INTO) for one in f.BEST)
 #: what the layers stay within
 WITHIN_1, WITHIN_2 = size_1 + C_1, size_2 + C_2
-N2 = Bound(32 * o.X_F**2 * WITHIN_2 * t.r_0, alpha_0**3)
-N3 = Bound(16 * o.X_F**2 * WITHIN_2**2, alpha_0**2)
+TESTS = {name: expr.xreplace(_INTO) for name, expr in f.TESTS.items()}
 #: (N4), times what stands below: the largest step
 STEP = sp.Min(8 / alpha_0**2, WITHIN_2**2 / (o.X_F**2 * (WITHIN_1**2 + WITHIN_2**2) ** 2))
 
@@ -56,9 +56,9 @@ _ASSUMED = (
     Assumption("no scale", "the output has no scale of its own", Bound(sp.Abs(t.kappa - 1), sp.S.Zero)),
     Assumption("features definite", "as many features as samples", Bound(sp.S.Zero, alpha_0, strict=True)),
     Assumption("weights not all 0", "some initial weight is not 0", Bound(sp.S.Zero, size_1 + size_2, strict=True)),
-    Assumption("N1", "the layers need not move far", Bound(G, sp.S.One, strict=True)),
-    Assumption("N2", "the features keep half of alpha_0", N2),
-    Assumption("N3", "the first layer hardly disturbs the last", N3),
+    Assumption("N1", "the layers need not move far", Bound(TESTS["N1"], sp.S.One, strict=True)),
+    Assumption("N2", "the features keep half of alpha_0", Bound(TESTS["N2"], sp.S.One)),
+    Assumption("N3", "the first layer hardly disturbs the last", Bound(TESTS["N3"], sp.S.One)),
     Assumption("N4", "the step is small enough", Bound(t.eta_W, STEP)),
 )  # fmt: skip
 _GIVEN = tuple(part.label for part in _ASSUMED)
@@ -150,22 +150,20 @@ _QUANTITIES = (
 # --- the test on a draw ----------------------------------------------------------------------------------
 
 
+def _sizes(inputs: Array, weights: Array, outer: Array) -> dict[sp.Symbol, float]:
+    return {
+        f.inputs_norm: float(np.linalg.norm(inputs)), alpha_0: float(nth_singular(inputs, weights).value),
+        size_1: float(np.linalg.norm(weights, 2)), size_2: float(np.linalg.norm(outer)),
+    }  # fmt: skip
+
+
 def ratio(inputs: Array, weights: Array, outer: Array, residual: float) -> float:
     """Return by how much a draw fails (N1) to (N3), at most 1 where it passes: the condition that R2 is compared with.
 
     ``weights`` ``(m, d)`` and ``outer`` ``(m,)`` in the network's own size (LeCun: variances 1/d and 1/m), ``residual``
     ``|f_0 - y|``.
     """
-    known = {
-        o.X_F: float(np.linalg.norm(inputs)), alpha_0: float(nth_singular(inputs, weights).value), t.r_0: residual,
-        size_1: float(np.linalg.norm(weights, 2)), size_2: float(np.linalg.norm(outer)),
-    }  # fmt: skip
-    if not known[alpha_0] > 0:
-        return math.inf
-    g = guess(G, known)
-    if not g < 1:
-        return max(g, 1.0 + 1e-12)
-    return max(g, *(guess(part.lhs, known) / guess(part.rhs, known) for part in (N2, N3)))
+    return f.ratio({f.loss: residual**2 / 2, **_sizes(inputs, weights, outer)})
 
 
 def _placed(made: Instance, level: float, share: float, top: bool) -> Instance:
@@ -178,10 +176,8 @@ def _placed(made: Instance, level: float, share: float, top: bool) -> Instance:
     features = np.maximum(inputs @ weights.T, 0.0)
     towards = np.linalg.eigh(features @ features.T)[1][:, -1 if top else 0]
     residual = level * (low or 1.0)
-    known = {
-        o.X_F: float(np.linalg.norm(inputs)), alpha_0: float(nth_singular(inputs, weights).value), t.r_0: residual,
-        size_1: float(np.linalg.norm(weights, 2)), size_2: float(np.linalg.norm(outer)),
-    }  # fmt: skip
+    known = _sizes(inputs, weights, outer)
+    known |= {t.r_0: residual, o.X_F: known[f.inputs_norm]}
     step = share * guess(STEP, known) if known[alpha_0] > 0 else 1e-3
     step = step if math.isfinite(step) else 1e-3
     plain = {**vars_of(made), "rates": (step, step)}
