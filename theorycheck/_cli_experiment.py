@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,15 +135,31 @@ def _observed(
     with bar() as progress, ProcessPoolExecutor(size, mp_context=context, initializer=one_thread) as pool:
         progress(len(numbers) / len(wanted), experiment.label)
         futures = {pool.submit(elsewhere, experiment.label, *wanted[k]): k for k in left}
-        try:
-            for future in as_completed(futures):
-                k = futures[future]
-                numbers[k] = future.result()
-                keep(*wanted[k], numbers[k])
-                progress(len(numbers) / len(wanted), experiment.label)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for k, found in _finished(pool, futures):
+            numbers[k] = found
+            keep(*wanted[k], found)
+            progress(len(numbers) / len(wanted), experiment.label)
     return [Observation(point, seed, numbers[k]) for k, (point, seed) in enumerate(wanted)]
+
+
+def _finished(
+    pool: ProcessPoolExecutor, futures: Mapping[Future[Mapping[str, float]], int]
+) -> Iterator[tuple[int, Mapping[str, float]]]:
+    """Yield runs as they end; where one fails, what was made beside it comes first, then the exception."""
+    failure: BaseException | None = None
+    try:
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
+            if (problem := future.exception()) is None:
+                yield futures[future], future.result()
+            else:
+                failure = failure or problem
+                pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if failure is not None:
+        raise failure
 
 
 def elsewhere(label: str, point: dict[str, Any], seed: int) -> Mapping[str, float]:

@@ -66,7 +66,7 @@ class Picture:
     Parameters
     ----------
     kind
-        ``"curves"`` on logarithmic axes, ``"paired"``, or ``"map"``: means written into cells, a row for every arm.
+        ``"curves"`` on logarithmic axes (upright only from a decade on), ``"paired"``, or ``"map"``: means written into cells, a row for every arm.
     x
         The factor along the axis: numbers for curves and maps, two arms for pairs.
     number

@@ -49,8 +49,10 @@ def _spread(values: Sequence[float]) -> str:
     values = [value for value in values if not math.isnan(value)]
     if not values:
         return ""
-    mean = f"{np.mean(values):.3g}"
-    return f"{mean} ({np.std(values, ddof=1):.2g})" if len(values) > 1 else mean
+    with np.errstate(invalid="ignore"):  # of infinities
+        mean = f"{np.mean(values):.3g}"
+    spread = len(values) > 1 and all(map(math.isfinite, values))
+    return f"{mean} ({np.std(values, ddof=1):.2g})" if spread else mean
 
 
 def answers_table(experiment: Experiment, found: Sequence[Answer]) -> Table:
@@ -138,11 +140,14 @@ def _curves(figure: Any, experiment: Experiment, seen: Sequence[Observation]) ->
             fmt=_MARKS[k],
             color=_INK[k],
             capsize=3,
-            label=f"{arm}: measured, mean ± standard deviation",
+            label=f"{arm}: mean ± standard deviation",
         )
         for bound, dash in zip(plan.bounds, ("--", ":"), strict=False):
             axes.plot(x, rows[bound][0], dash, color=_INK[k], label=f"{arm}: {bound}, mean")
     axes.set(xscale="log", yscale="log", xlabel=_named(plan.x), ylabel=experiment.numbers[plan.number])
+    low, high = axes.get_ylim()
+    if high < 10 * low:  # a logarithmic axis would have hardly a tick
+        axes.set_yscale("linear")
     axes.set_xticks(list(experiment.factors[plan.x]), labels=[f"{value:g}" for value in experiment.factors[plan.x]])
     axes.minorticks_off()
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -160,7 +165,7 @@ def _columns(
 
 
 def _named(factor: str) -> str:
-    return {"m": "number of neurons m"}.get(factor, factor)
+    return {"m": "number of neurons m", "n": "number of samples n"}.get(factor, factor)
 
 
 def _paired(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> None:

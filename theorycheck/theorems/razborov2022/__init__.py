@@ -8,12 +8,14 @@ from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
 from theorycheck.theorems.razborov2022.flip_count import FLIP_COUNT
 from theorycheck.theorems.razborov2022.flips import FLIPS
 from theorycheck.theorems.razborov2022.linearised import LINEARISED
+from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
 from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
 from theorycheck.theorems.razborov2022.r0 import R0, R0_DESCENT
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
+from theorycheck.theorems.razborov2022.r2_closed import CLOSED
 from theorycheck.theorems.razborov2022.sizes import SIZES
 
 __all__ = [
@@ -35,12 +37,12 @@ PAPER = Paper(
             "both layers",
             "depth-2 ReLU networks, quadratic loss, Gaussian data and initialisation, adversarial labels: gradient descent "
             "that trains both layers at different rates converges to a global minimum",
-            (R1.label, R1_DESCENT.label),
+            (R1.label, R1_DESCENT.label, R2.label, R2_GAUSSIAN.label),
         ),
         PaperClaim(
             "improves",
             "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
-            (),
+            (NGUYEN.label,),
         ),
         PaperClaim(
             "beyond",
@@ -64,4 +66,6 @@ THEOREMS: tuple[Theorem, ...] = (
     FLIP_COUNT,
     R2,
     R2_GAUSSIAN,
+    CLOSED,
+    NGUYEN,
 )

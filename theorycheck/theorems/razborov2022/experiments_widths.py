@@ -109,10 +109,10 @@ CHAIN = Experiment(
 
 ORDERS = Experiment(
     label="razborov2022.first_layer_orders",
-    title="First layer alone, n = d^q: R2's width against Oymak and Soltanolkotabi's n^4/d^3, R3's against max{n, n^(5/2)/d^(9/4)}",
+    title="First layer alone, n = d^q: the exponents of n in the widths of R2 and R3",
     reference=_place("sections 3.3 to 3.5"),
     standing=Standing.DERIVED,
-    protocol="Formulas alone, no network is drawn: least widths of R2 and R3 for output weights +-1 on idealised Gaussian data, |X| = sqrt n + "
+    protocol="Stated, logarithms aside: n^4/d^3 for R2, which is Oymak and Soltanolkotabi's, and max{n, n^(5/2)/d^(9/4)} for R3. Formulas alone, no network is drawn: least widths of R2 and R3 for output weights +-1 on idealised Gaussian data, |X| = sqrt n + "
     "sqrt d and least eigenvalues as 4.2 bounds them; exponent of n by least squares over three dimensions near 1e20 to 1e27, where "
     "logarithms have faded (and, for comparison, near 1e3 to 1e6). Every seed multiplies the dimensions by a number in [1, 10).",
     factors={"q": (1.2, 1.5, 1.8), "theorem": tuple(refined.STATED)},

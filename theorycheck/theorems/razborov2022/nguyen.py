@@ -20,8 +20,11 @@ _C1, _C2 = sp.symbols("C_1 C_2", positive=True)
 
 #: (N1) is g max{(|W_2| + C_2)/C_1, (|W_1| + C_1)/C_2} <= 1
 g = 16 * inputs_norm * sp.sqrt(2 * loss) / alpha_0**2
-_BEST = sp.solve([g * (second + _C2) - _C1, g * (first + _C1) - _C2], [_C1, _C2], dict=True)[0]
-_TOP = second + _BEST[_C2]
+_G = sp.Symbol("g", positive=True)
+_BEST = sp.solve([_G * (second + _C2) - _C1, _G * (first + _C1) - _C2], [_C1, _C2], dict=True)[0]
+#: the best C_1 and C_2, positive where g < 1
+BEST = tuple(sp.factor(_BEST[one]).xreplace({_G: g}) for one in (_C1, _C2))
+_TOP = second + BEST[1]
 #: left side over right side of each test at the best constants
 TESTS: Mapping[str, sp.Expr] = {
     "N1": g,

@@ -93,12 +93,11 @@ OUTPUT = (1 + sp.sqrt(2 * ell)) * FEATURES
 FLIP_RATE = sp.log(2 * sp.pi) - 2 + sp.sqrt(2 / sp.pi)
 
 
-def flips(moved: sp.Expr, copies: int = 1) -> sp.Expr:
+def flips(moved: sp.Expr) -> sp.Expr:
     """Return the bound on the number of gates of one sample that weights moving by ``moved`` in all can flip (P5, B7).
 
-    ``moved`` must be fixed before the weights are drawn; of each drawn row there are that many ``copies`` (A1).
+    ``moved`` must be fixed before the weights are drawn.
     """
-    return 3 * sp.Max((m * moved) ** sp.Rational(2, 3), copies * ell_n / FLIP_RATE)
     return 3 * sp.Max((m * moved) ** sp.Rational(2, 3), ell_n / FLIP_RATE)
 
 

@@ -121,28 +121,22 @@ CLOSED: Mapping[str, sp.Expr] = _closed_form()
 @cache
 def conditions(law: o.OutputLaw, mirrored: bool = False, dynamics: Dynamics = "descent") -> Conditions:
     """Return R2's expressions for a law of the output weights, iid or in mirrored pairs, for descent or flow (I7)."""
-    copies = 2 if mirrored else 1
-    rows = {o.m: o.m / copies}
-
-    def drawn(expr: sp.Expr) -> sp.Expr:
-        """Read an expression about m independent neurons at as many as there are."""
-        return expr.xreplace(rows).xreplace(_EACH)
-
-    features = sp.sqrt(copies) * drawn(o.FEATURES)
+    drawn = {o.copies: sp.Integer(2 if mirrored else 1), **_EACH}
+    features = o.FEATURES_PAIRED.xreplace(drawn)
     alpha_squared = use_W * t.eta_W * o.floor_W(law) + use_a * t.eta_a * o.FLOOR_A
-    top = t.kappa**2 * (t.eta_W * t.X_norm**2 * copies * drawn(law.total) + t.eta_a * features**2)
-    residual = Y if mirrored else Y + t.kappa * drawn(o.OUTPUT)
+    top = t.kappa**2 * (t.eta_W * t.X_norm**2 * o.total(law).xreplace(drawn) + t.eta_a * features**2)
+    residual = Y if mirrored else Y + t.kappa * o.OUTPUT_PAIRED.xreplace(drawn)
     path = t.PATH[dynamics].xreplace({t.alpha_squared: alpha_squared, t.top: top, t.r_0: residual})
-    largest_square = drawn(law.largest_square)
-    moved = sp.Min(o.flips(sp.sqrt(t.eta_W) * P, copies).xreplace(_EACH), o.m)
-    rare = o.flips(sp.S.Zero, copies).xreplace(_EACH)
+    largest_square = o.paired(law.largest_square).xreplace(drawn)
+    moved = sp.Min(o.flips_paired(sp.sqrt(t.eta_W) * P).xreplace(drawn), o.m)
+    rare, rows = o.flips_paired(sp.S.Zero).xreplace(drawn), o.DRAWN.xreplace(drawn)
     into = {
         _LAMBDA: alpha_squared / (t.kappa**2 * o.m), _RHO: residual, _A2: largest_square, _RARE: rare,
         _PER_RHO: path * sp.sqrt(alpha_squared) / residual,
     }  # fmt: skip
     return Conditions(
         law, mirrored, dynamics, alpha_squared, top, residual,
-        use_W * o.n * sp.exp(-rows[o.m] * o.rate_W(law)), use_a * o.n * sp.exp(-rows[o.m] * o.RATE_A),
+        use_W * o.n * sp.exp(-rows * o.rate_W(law)), use_a * o.n * sp.exp(-rows * o.RATE_A),
         path, largest_square, moved, _outer(P), _flipped(largest_square * moved),
         {name: expr.xreplace(into) for name, expr in CLOSED.items()},
     )  # fmt: skip
