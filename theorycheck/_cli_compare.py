@@ -150,7 +150,8 @@ def _data_file(given: Mapping[str, Any], n: int, d: int) -> Iterator[tuple[dict[
     except (BadInput, ValueError, OSError, MemoryError, OverflowError) as problem:
         name = repr(Path(str(flags["data"])).name)
         raise UsageError(("--data: " if name in one_line(problem) else "") + one_line(problem)) from None
-    _refuse_degenerate(inputs, synthetic=flags["data"] in SYNTHETIC)
+    scaled = flags["data"] not in SYNTHETIC and flags["inputs_scale"] != "none"
+    _refuse_degenerate(inputs, ", or try --inputs-scale none" if scaled else "")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.npz"
         np.savez(path, X=inputs, y=labels)
@@ -165,10 +166,9 @@ def _data_file(given: Mapping[str, Any], n: int, d: int) -> Iterator[tuple[dict[
         yield {**fixed, "seed": flags["seed"]}, inputs, notes
 
 
-def _refuse_degenerate(inputs: Array, *, synthetic: bool) -> None:
+def _refuse_degenerate(inputs: Array, mend: str) -> None:
     """Refuse rows to which no theorem of any paper applies: a zero row, or two that are the same."""
     sizes = np.linalg.norm(inputs, axis=1)
-    mend = "" if synthetic else ", or try --inputs-scale none or max"
     if not np.all(sizes > 0):
         row = int(np.argmin(sizes))
         raise UsageError(f"row {row} is zero once scaled, and no theorem speaks of that: leave it out{mend}")

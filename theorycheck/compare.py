@@ -189,10 +189,17 @@ def _missing(
     for part in premises:
         judged = judge(part.label, part.bound, values)
         if judged.truth is not Truth.YES:
-            ratio = judged.lhs / judged.rhs if judged.rhs else math.inf
-            mend = entry.mends.get(part.label, "").format(ratio=ratio)
-            found.append(Missing(part.label, part.says, judged.lhs, judged.rhs, judged.truth is Truth.NO, mend))
+            sure = judged.truth is Truth.NO
+            found.append(Missing(part.label, part.says, judged.lhs, judged.rhs, sure, _mend(entry, judged)))
     return tuple(found)
+
+
+def _mend(entry: Comparison, judged: Judgement) -> str:
+    """Return the least change that would make a premise hold, empty if none is known."""
+    known = entry.mends.get(judged.label, "")
+    if "{ratio" in known and not (judged.rhs > 0 and 0 < judged.lhs / judged.rhs < math.inf):
+        return ""
+    return known.format(ratio=judged.lhs / judged.rhs if judged.rhs else math.inf)
 
 
 # --- the width that is asked for -----------------------------------------------------------------------------

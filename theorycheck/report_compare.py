@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from theorycheck.compare import Line, Missing, Needed
 from theorycheck.comparison import Comparison
 from theorycheck.report_json import surroundings
+from theorycheck.report_table import STYLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,11 +53,12 @@ def comparison_table(rows: Rows, about: str) -> Table:
     table.add_column("verdict", no_wrap=True)
     for entry, line in rows:
         network = (entry.trains, line.activation, line.start, entry.theorem.standing.value)
+        word = line.outcome.value if line.outcome else ""
         seen = "" if line.m is None else f"at {line.m}" + ("" if line.own else "*")
         table.add_row(
-            "\n  ".join((entry.theorem.label, ", ".join(part for part in network if part))), asked(line),
+            Text.assemble((entry.theorem.label, "bold"), "\n", ", ".join(part for part in network if part)), asked(line),
             _number(line.promised), _number(line.relative), _number(line.observed),
-            "\n".join(part for part in (line.outcome.value if line.outcome else "", seen) if part),
+            Text.assemble((word, STYLES.get(word, "")), "\n", seen) if word else "",
         )  # fmt: skip
     return table
 
@@ -93,26 +96,33 @@ def words_below(rows: Rows, limits: Mapping[str, Any]) -> Iterator[str]:
         f"of {limits['draws']} draws [the least, the largest]. *: seen at another width than the theorem asks for"
     )
     yield "share: rate over 2 lambda_min(K_0) of the network seen, which makes rates of different papers comparable"
-    for entry, line in rows:
-        yield from _reasons(entry, line)
-    units: dict[str, list[str]] = {}
-    for entry, line in rows:
-        if line.m is not None or math.isfinite(line.promised):
-            units.setdefault(entry.unit, []).append(entry.theorem.label)
-    for unit, labels in units.items():
+    for why, labels in _grouped((_reason(line), entry.theorem.label) for entry, line in rows if not line.applies):
+        yield f"{', '.join(labels)}: {why}"
+    known = [(entry.unit, entry.theorem.label) for entry, line in rows if line.m is not None or line.applies]
+    for unit, labels in _grouped(known):
         yield f"rate of {', '.join(labels)}: {unit}"
     applying = sum(line.applies for _, line in rows)
     yield f"{applying} of {len(rows)} theorems apply at some width that was found"
 
 
-def _reasons(entry: Comparison, line: Line) -> Iterator[str]:
-    label, asks = entry.theorem.label, line.needed
-    if asks is None:
-        yield f"{label}: {line.why}"
-        return
-    for one in asks.missing:
-        where = "does not apply at any width" if asks.anywhere else f"no width up to {_width(asks.fails)} is enough"
-        yield f"{label}: {where}, because this fails: {told(one)}"
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
+    """Return what theorems have in common, each with their labels, in order."""
+    found: dict[str, list[str]] = {}
+    for said, label in pairs:
+        found.setdefault(said, []).append(label)
+    return found.items()
+
+
+def _reason(line: Line) -> str:
+    """Return why there is no width: the first premise that fails and can be measured (others may be its consequences)."""
+    asks = line.needed
+    if asks is None or not asks.missing:
+        return line.why or "no premise is known to fail, but no width was found"
+    one = next((one for one in asks.missing if math.isfinite(one.lhs) and math.isfinite(one.rhs)), asks.missing[0])
+    where = "does not apply at any width" if asks.anywhere else f"no width up to {_width(asks.fails)} is enough"
+    more = [part.label for part in asks.missing if part is not one]
+    also = f" (nor: {', '.join(more)})" if more else ""
+    return f"{where}, as this fails: {told(one)}{also}"
 
 
 def told(one: Missing) -> str:

@@ -28,8 +28,8 @@ _MENDS = {
     "delta below 1/2": "--delta below 1/2",
     "lambda_inf positive": "leave out all but one of the rows that are equal or opposite",
     "like ReLU": "ReLU or another homogeneous activation",
-    **dict.fromkeys(("test", "labels", "window test", "output test"), _LABELS),
 }
+_SMALL = {**_MENDS, **dict.fromkeys(("test", "labels", "window test", "output test"), _LABELS)}
 _UNIT = "loss |f - y|^2/(2n), flow in the mean field's time, rows of norm sqrt d"
 _FIRST, _PAIRS = "first layer, flow", "N(0, {nu:.3g}^2), +-{size:.3g} in mirrored pairs"
 
@@ -38,7 +38,8 @@ def _compared(
     theorem: Theorem, trains: str = _FIRST, start: str = _PAIRS, unit: str = _UNIT, **more: Any
 ) -> Comparison:
     claim = "contraction" if theorem is DESCENT else "rate"
-    return Comparison(theorem, claim, trains, start, unit, multiple=2, mends=_MENDS, **more)
+    mends = _MENDS if theorem in (SCALE, INITIAL_SCALE) else _SMALL  # these two choose a scale for any labels
+    return Comparison(theorem, claim, trains, start, unit, multiple=2, mends=mends, **more)
 
 
 COMPARISONS = (
