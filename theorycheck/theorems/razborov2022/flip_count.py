@@ -33,7 +33,8 @@ BOUND = o.flips_paired(t.R_W)
 
 def _reached(run: Run) -> Measured:
     radius = run.instance.parameters["radius"]
-    return Measured.between(*(v.most_flips(run.instance, radius * (1 + sign * 1e-9)) for sign in (-1, 1)))
+    low, high = (v.most_flips(run.instance, radius * (1 + sign * 1e-9)) for sign in (-1, 1))
+    return Measured.between(low, high)
 
 
 _GIVEN = ("p a chance", "no zero input")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from theorycheck.certify.recipe import Dynamics
@@ -24,7 +26,7 @@ _SAYS = {
 }
 
 
-def premises(tests: tuple[tuple[str, Bound], ...], says: dict[str, str]) -> tuple[Assumption, ...]:
+def premises(tests: Sequence[tuple[str, Bound]], says: dict[str, str]) -> tuple[Assumption, ...]:
     """Return a certificate's tests as assumptions; ``says`` explains those that are its own."""
     return tuple(Assumption(name, (_SAYS | says)[name], bound) for name, bound in tests)
 

@@ -25,7 +25,7 @@ from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022 import width_conditions as w
 from theorycheck.theorems.razborov2022.certificates import guess
-from theorycheck.theorems.razborov2022.examples import SCHEMES
+from theorycheck.theorems.razborov2022.normal_form import normal_form
 
 #: width and dimension -> output scale and the two rates up to a common factor, in normal form
 Scheme = Callable[[int, int], tuple[float, float, float]]
@@ -119,7 +119,7 @@ def values_at(
     with probability ``1 - p/7``.
     """
     found = w.conditions(o.LAWS[law], mirrored, dynamics)
-    scale, first, second = (SCHEMES[scheme] if isinstance(scheme, str) else scheme)(m, data.d)
+    scale, first, second = normal_form(scheme, m, data.d) if isinstance(scheme, str) else scheme(m, data.d)
     u_0 = truncation(data)
     values = {
         o.n: float(data.n), o.m: float(m), t.X_norm: data.norm, o.X_F: data.frobenius, o.lam_W: data.least_W,
@@ -170,7 +170,7 @@ def required(
     label_norm
         Y: the labels may be chosen after the weights, but their norm is at most this.
     scheme
-        A name of :data:`~.examples.SCHEMES` (lecun, he, ntk, first, last), or ``(m, d) -> (kappa, eta_W, eta_a)`` in normal
+        A name of :data:`~.normal_form.SCHEMES` (lecun, he, ntk, first, last ...), or ``(m, d) -> (kappa, eta_W, eta_a)`` in normal
         form; the rates matter up to a common factor, the step, which is chosen so that (e) holds with ``s``.
     law
         ``signs`` or ``normal``: the law of the output weights.
@@ -221,8 +221,8 @@ def required(
 def _check_range(
     scheme: str | Scheme, law: str, p: float, c: float, s: float, label_norm: float, dynamics: Dynamics
 ) -> None:
-    if isinstance(scheme, str) and scheme not in SCHEMES:
-        raise BadInput(f"the scheme must be one of {', '.join(SCHEMES)}, or a function of m and d, not {scheme!r}")
+    if isinstance(scheme, str):
+        normal_form(scheme, 1, 1)  # says which there are
     if law not in o.LAWS:
         raise BadInput(f"the law of the output weights must be one of {', '.join(o.LAWS)}, not {law!r}")
     if not 0 < p < 1:
