@@ -11,6 +11,7 @@ import _razborov2022_flow
 import _razborov2022_linearised
 import _razborov2022_one_step
 import _razborov2022_r0
+import _razborov2022_r0_smooth
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
@@ -21,6 +22,7 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_one_step.PROOFS,
     *_razborov2022_conserved.PROOFS,
     *_razborov2022_r0.PROOFS,
+    *_razborov2022_r0_smooth.PROOFS,
     *_razborov2022_linearised.PROOFS,
 )
 

@@ -85,7 +85,7 @@ R0_SMOOTH = Theorem(
     assumptions=_ASSUMED,
     claims=with_looseness(
         (meta.contraction(GAIN, "alpha^2/4", _GIVEN), *meta.moved(PATH, _GIVEN)),
-        contraction=8.0, weights=4.0, outer=4.0,
+        contraction=7.64, weights=4.75, outer=4.17,
     ),
     derivations=(),
     order=("data", "weights", "labels"),
