@@ -6,6 +6,7 @@ from theorycheck.theorems.razborov2022.linearised import LINEARISED
 from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
 from theorycheck.theorems.razborov2022.r0 import R0, R0_DESCENT
+from theorycheck.theorems.razborov2022.r0_radii import RADII, RADII_DESCENT
 from theorycheck.theorems.razborov2022.r0_smooth import R0_SMOOTH
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
@@ -34,4 +35,15 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, R0, R0_DESCENT, R0_SMOOTH, ONE_STEP, CONSERVED, LINEARISED)
+THEOREMS: tuple[Theorem, ...] = (
+    R1,
+    R1_DESCENT,
+    R0,
+    R0_DESCENT,
+    R0_SMOOTH,
+    RADII,
+    RADII_DESCENT,
+    ONE_STEP,
+    CONSERVED,
+    LINEARISED,
+)
