@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from theorycheck.certify.recipe import Dynamics
+from theorycheck.certify.recipe import Dynamics, Tests
 from theorycheck.statement import Assumption, Bound, Claim
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
@@ -24,7 +24,7 @@ _SAYS = {
 }
 
 
-def premises(tests: tuple[tuple[str, Bound], ...], says: dict[str, str]) -> tuple[Assumption, ...]:
+def premises(tests: Tests, says: dict[str, str]) -> tuple[Assumption, ...]:
     """Return a certificate's tests as assumptions; ``says`` explains those that are its own."""
     return tuple(Assumption(name, (_SAYS | says)[name], bound) for name, bound in tests)
 
