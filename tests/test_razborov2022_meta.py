@@ -13,6 +13,10 @@ from theorycheck.evidence import Outcome, Truth
 from theorycheck.flow.descent import descend
 from theorycheck.judge import judge
 from theorycheck.model import Instance, with_parameters
+from theorycheck.proof_checks import survives
+from theorycheck.proof_files import files, load
+from theorycheck.proof_steps import Kind
+from theorycheck.statement import Bound
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems.razborov2022 import jacobians, one_step, r0, r0_radii, r0_smooth, r1
@@ -100,9 +104,9 @@ def test_beta_has_no_rate_in_it():
     made = r0_radii.RADII.example(n=3, d=10, m=100, level=0.5)
     whole = jacobians.start(made)
     first = whole[:, : made.m * made.d] / np.sqrt(made.rates[0])
-    assert float(s.jacobian_norm(made, True).value) == pytest.approx(np.linalg.norm(first, 2), rel=1e-9)
+    assert float(r0_radii.jacobian_norm(made, True).value) == pytest.approx(np.linalg.norm(first, 2), rel=1e-9)
     last = whole[:, made.m * made.d :] / np.sqrt(made.rates[1])
-    assert float(s.jacobian_norm(made, False).value) == pytest.approx(np.linalg.norm(last, 2), rel=1e-9)
+    assert float(r0_radii.jacobian_norm(made, False).value) == pytest.approx(np.linalg.norm(last, 2), rel=1e-9)
 
 
 def test_a_gate_at_its_kink_is_paid_for():
@@ -174,6 +178,21 @@ def test_under_r0_the_linearised_run_is_as_near_as_the_theory_says(seed):
     steps = seen[lin.step]
     assert np.all(seen[lin.apart] <= moved * steps * kept ** (steps - 1) * seen[t.r_0])
     assert np.all(seen[lin.apart][1:] > 1e-7 * seen[t.r_0])  # far above rounding
+
+
+PATH = next(path for path in files() if path.name == "razborov2022.py")
+SAMPLED = {
+    f"{proof.name}: {step.label}": step for proof in load(PATH) for step in proof.steps if step.kind is Kind.SAMPLED
+}
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_random_cases_of_the_proofs_notice_a_wrong_constant(name):
+    """Twice the left side (where it is not negative, else the right one) is broken by some of the cases."""
+    step = SAMPLED[name]
+    assert not survives(step.bound, step.draw, step.count)
+    doubled = [Bound(2 * step.bound.lhs, step.bound.rhs), Bound(step.bound.lhs, step.bound.rhs / 2)]
+    assert any("is not at most" in survives(one, step.draw, step.count) for one in doubled)
 
 
 def test_the_one_step_card_says_more_than_r0():

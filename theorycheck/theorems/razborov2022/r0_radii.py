@@ -6,6 +6,8 @@ radii is enough if each is at least the smaller of the two (errata B15: beta and
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,13 +17,15 @@ from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
 from theorycheck.certify.recipe import Dynamics
-from theorycheck.flow import follow
+from theorycheck.evidence import Measured
+from theorycheck.flow import Run, follow
 from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.razborov2022 import meta, r1, r1_descent
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
+from theorycheck.theorems.razborov2022.certificates import guess, with_radii
 from theorycheck.theorems.razborov2022.examples import FLAGS
 
 SAYS = {
@@ -29,18 +33,52 @@ SAYS = {
     "radius of W": "the first layer cannot leave its ball",
     "radius of a": "the output weights cannot leave their ball",
 }
+
+
+def jacobian_norm(instance: Instance, first: bool) -> Measured:
+    """Return ``|J_W|`` or ``|J_a|`` at time 0, without rates (errata B15)."""
+    gram = replace(instance, rates=(1.0, 0.0) if first else (0.0, 1.0)).start[1]
+    value = math.sqrt(max(float(np.linalg.eigvalsh(gram)[-1]), 0.0))
+    return Measured(value, 1e-11 * (1 + value))
+
+
+def radii(instance: Instance, dynamics: Dynamics, size: float) -> tuple[float, float]:
+    """Return the least pair of radii, a little larger, that R0''' would need for a residual of this size."""
+    run = Run(instance)
+    values = {
+        t.alpha_squared: float(s.alpha_squared(run).value), t.top: float(s.largest(run).value), t.r_0: size, t.c: instance.parameters["c"],
+        t.X_norm: float(s.input_norm(run).value), t.kappa: instance.output_scale, t.eta_W: instance.rates[0], t.eta_a: instance.rates[1],
+        t.beta_W: float(jacobian_norm(instance, True).value), t.beta_a: float(jacobian_norm(instance, False).value),
+    }  # fmt: skip
+    if not all(map(math.isfinite, values.values())) or not values[t.alpha_squared] > 0:
+        return 0.0, 0.0
+    if dynamics == "descent" and not guess(t.Q, values) > 0:
+        return 0.0, 0.0
+    found = with_radii(values, dynamics, s.neurons(instance))
+    return found[t.R_W], found[t.R_a]
+
+
+def mass_within(run: Run) -> Measured:
+    """Return M at the radius of the first layer."""
+    if s.neurons(run.instance).share < 1:
+        return Measured(np.nan)
+    radius = run.instance.parameters["R_W"]
+    low, high = (s.flip_mass(run.instance, radius * (1 + sign * 1e-9)) * (1 + sign * 1e-9) for sign in (-1, 1))
+    return Measured.between(low, high)
+
+
 _QUANTITIES = (
-    Quantity(t.mass, "largest sum of a_j^2 over gates of a sample that can flip within R_W", s.mass_within),
+    Quantity(t.mass, "largest sum of a_j^2 over gates of a sample that can flip within R_W", mass_within),
     Quantity(t.R_W, "radius of the first layer", measure.parameter("R_W")),
     Quantity(t.R_a, "radius of the output weights", measure.parameter("R_a")),
-    Quantity(t.beta_W, "|J_W| at time 0, without rates", lambda run: s.jacobian_norm(run.instance, True)),
-    Quantity(t.beta_a, "|J_a| at time 0, without rates", lambda run: s.jacobian_norm(run.instance, False)),
+    Quantity(t.beta_W, "|J_W| at time 0, without rates", lambda run: jacobian_norm(run.instance, True)),
+    Quantity(t.beta_a, "|J_a| at time 0, without rates", lambda run: jacobian_norm(run.instance, False)),
 )
 
 
 def ready(instance: Instance, dynamics: Dynamics, share: float = 1.0) -> Instance:
     """Return the instance with a share of the radii that its residual needs."""
-    found = s.radii(instance, dynamics, float(np.linalg.norm(instance.start[0])))
+    found = radii(instance, dynamics, float(np.linalg.norm(instance.start[0])))
     return with_parameters(instance, R_W=share * found[0], R_a=share * found[1])
 
 

@@ -30,7 +30,7 @@ from theorycheck.statement import Assumption, Bound, Quantity
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems.razborov2022 import statements as t
-from theorycheck.theorems.razborov2022.certificates import guess, search_r0, search_r1, with_radii
+from theorycheck.theorems.razborov2022.certificates import guess, search_r0, search_r1
 from theorycheck.theorems.razborov2022.examples import problem as problem_of_flags
 from theorycheck.theorems.razborov2022.knapsack import Sample, estimate, sample
 
@@ -68,46 +68,14 @@ def _extremes(instance: Instance) -> tuple[Measured, Measured]:
 
 
 @lru_cache(maxsize=8)
-def _neurons(instance: Instance) -> Sample:
+def neurons(instance: Instance) -> Sample:
+    """Return the neurons near flipping, sample by sample, for the knapsack."""
     return sample(of_instance(instance), lambda fraction, stage: None)
 
 
 def flip_mass(instance: Instance, radius: float) -> float:
     """Return M: the most mass ``sum a_j^2`` of gates of one sample that weights moving by ``radius`` can flip."""
-    return estimate(_neurons(instance), radius)
-
-
-def jacobian_norm(instance: Instance, first: bool) -> Measured:
-    """Return ``|J_W|`` or ``|J_a|`` at time 0, without rates (errata B15)."""
-    gram = replace(instance, rates=(1.0, 0.0) if first else (0.0, 1.0)).start[1]
-    value = math.sqrt(max(float(np.linalg.eigvalsh(gram)[-1]), 0.0))
-    return Measured(value, 1e-11 * (1 + value))
-
-
-def radii(instance: Instance, dynamics: Dynamics, size: float) -> tuple[float, float]:
-    """Return the least pair of radii, a little larger, that R0''' would need for a residual of this size."""
-    run = Run(instance)
-    values = {
-        t.alpha_squared: float(alpha_squared(run).value), t.top: float(largest(run).value), t.r_0: size, t.c: instance.parameters["c"],
-        t.X_norm: float(input_norm(run).value), t.kappa: instance.output_scale, t.eta_W: instance.rates[0], t.eta_a: instance.rates[1],
-        t.beta_W: float(jacobian_norm(instance, True).value), t.beta_a: float(jacobian_norm(instance, False).value),
-    }  # fmt: skip
-    if not all(map(math.isfinite, values.values())) or not values[t.alpha_squared] > 0:
-        return 0.0, 0.0
-    if dynamics == "descent" and not guess(t.Q, values) > 0:
-        return 0.0, 0.0
-    found = with_radii(values, dynamics, _neurons(instance))
-    return found[t.R_W], found[t.R_a]
-
-
-def mass_within(run: Run) -> Measured:
-    """Return M at the radius of the first layer."""
-    if _neurons(run.instance).share < 1:
-        return Measured(np.nan)
-    radius = run.instance.parameters["R_W"]
-    return Measured.between(
-        *(flip_mass(run.instance, radius * (1 + sign * 1e-9)) * (1 + sign * 1e-9) for sign in (-1, 1))
-    )
+    return estimate(neurons(instance), radius)
 
 
 def mass_at(dynamics: Dynamics) -> measure.Measure:
@@ -115,7 +83,7 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
     def read(run: Run) -> Measured:
         instance = run.instance
-        if _neurons(instance).share < 1:
+        if neurons(instance).share < 1:
             return Measured(np.nan)  # too many to be sorted: a sample of them bounds nothing
         low, top = (found(run) for found in (alpha_squared, largest))
         values = {
