@@ -27,7 +27,7 @@ from theorycheck.theorems.razborov2022 import statements as t
 
 q = sp.Symbol("q", positive=True)
 g, g_w, h, h_w = sp.symbols("g g_w h h_w", nonnegative=True)
-D_w, L_w, length = flow.D_w, flow.L_w, flow.length
+D_w, L_w, length, epsilon = flow.D_w, flow.L_w, flow.length, flow.epsilon
 
 _TESTS = dict(t.TESTS_R1["descent"])
 RANGE, STEP, DEFINITE = "c in (0, sqrt 2 - 1)", "step size", "K_0 definite"
@@ -95,7 +95,7 @@ TOGETHER = combine(
     "within c", "with |u| = 1, |e|^2 = c^2 - x, |f|^2 = c^2 - y: 2 v.w - S |v|^2 >= 2 (1 - 2c - c^2) - S (1 + c)^2",
     Bound(2 * (1 - 2 * t.c - t.c**2) - _S * (1 + t.c) ** 2, _LEAST), {REST: (1 + 1 / t.c) * (_x + _y + _S * _x), "c positive": 0},
 )  # fmt: skip
-_v0, _gap = sp.symbols("e_1:4", nonnegative=True), sp.Symbol("R_0", positive=True)
+_gap = sp.Symbol("R_0", positive=True)
 RAYLEIGH = combine(
     "Rayleigh", "|u|^2 = r'K_0 r >= alpha^2 |r|^2, in K_0's eigenbasis with eigenvalues alpha^2 + e_i",
     Bound(t.alpha_squared * flow._SQUARE, t.alpha_squared * flow._SQUARE + flow._OVER), {REST: flow._OVER},
@@ -191,8 +191,6 @@ LENGTH = flow.lemma(
 
 # --- R1, descent ----------------------------------------------------------------------------------------
 
-epsilon = flow.epsilon
-
 
 def _falls(seed: int) -> Mapping[sp.Symbol, float]:
     """Shares that steps take off, none less than g, and what they take off on average."""
@@ -201,7 +199,6 @@ def _falls(seed: int) -> Mapping[sp.Symbol, float]:
     return {g: shares.min(), gd.fallen: -np.log1p(-shares[: rng.integers(1, 8)]).mean()}
 
 
-#: for cards: what they are given
 OF_CARD = signs(GIVEN)
 DEFINED = define("q", "the gain", q, t.Q, f"{GIVEN}{STEP}")
 _z = sp.Symbol("x", positive=True)

@@ -12,6 +12,8 @@ from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
 from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
 from theorycheck.theorems.razborov2022.r0 import R0, R0_DESCENT
+from theorycheck.theorems.razborov2022.r0_radii import RADII, RADII_DESCENT
+from theorycheck.theorems.razborov2022.r0_smooth import R0_SMOOTH
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
@@ -57,6 +59,9 @@ THEOREMS: tuple[Theorem, ...] = (
     ONE_STEP,
     R0,
     R0_DESCENT,
+    R0_SMOOTH,
+    RADII,
+    RADII_DESCENT,
     R1,
     R1_DESCENT,
     LINEARISED,

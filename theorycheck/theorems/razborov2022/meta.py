@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import sympy as sp
 
-from theorycheck.certify.recipe import Dynamics
+from theorycheck.certify.recipe import Dynamics, Tests
 from theorycheck.statement import Assumption, Bound, Claim
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
@@ -26,43 +24,43 @@ _SAYS = {
 }
 
 
-def premises(tests: Sequence[tuple[str, Bound]], says: dict[str, str]) -> tuple[Assumption, ...]:
+def premises(tests: Tests, says: dict[str, str]) -> tuple[Assumption, ...]:
     """Return a certificate's tests as assumptions; ``says`` explains those that are its own."""
     return tuple(Assumption(name, (_SAYS | says)[name], bound) for name, bound in tests)
 
 
-def moved(dynamics: Dynamics, given: tuple[str, ...]) -> tuple[Claim, ...]:
+def moved(path: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
     """Return the claims that a layer moves at most the square root of its rate times the path."""
-    path = t.PATH[dynamics]
     return (
         Claim("weights", "the first layer moves at most sqrt(eta_W) times the path", Bound(s.moved_W, sp.sqrt(t.eta_W) * path), given),
         Claim("outer", "the output weights move at most sqrt(eta_a) times the path", Bound(s.moved_a, sp.sqrt(t.eta_a) * path), given),
     )  # fmt: skip
 
 
+def contraction(gain: sp.Expr, words: str, given: tuple[str, ...]) -> Claim:
+    """Return the claim of how much a step of descent takes off the loss."""
+    says = f"a step takes off at least {words} of the loss, 1 - (L_k/L_0)^(1/k)"
+    return Claim("contraction", says, Bound(gain, TAKEN), given)
+
+
 def speed(dynamics: Dynamics, given: tuple[str, ...]) -> tuple[Claim, ...]:
     """Return the claims about how fast the loss falls."""
     if dynamics == "descent":
-        return (
-            Claim(
-                "contraction",
-                "a step takes off at least q alpha^2 of the loss, 1 - (L_k/L_0)^(1/k)",
-                Bound(GAIN, TAKEN),
-                given,
-            ),
-        )
+        return (contraction(GAIN, "q alpha^2", given),)
     return (
         Claim("gram", "the tangent Gram stays above (1 - c)^2 alpha^2", Bound(FLOOR, s.least), given),
         Claim("rate", "the loss decays at least at that rate", Bound(RATE, s.rate), given),
     )
 
 
-def false_speed(dynamics: Dynamics, given: tuple[str, ...], untested: tuple[str, ...]) -> tuple[Claim, ...]:
+def false_speed(
+    dynamics: Dynamics, given: tuple[str, ...], untested: tuple[str, ...], gain: sp.Expr = GAIN
+) -> tuple[Claim, ...]:
     """Return sabotages of :func:`speed`; ``untested`` are the premises without the test (nor the step size)."""
     if dynamics == "descent":
         return (
             Claim("contraction: twice the flow's", "a step takes off twice what the flow would", Bound(4 * t.alpha_squared, TAKEN), given, falsifies="contraction"),
-            Claim("contraction: any step", "every step size contracts", Bound(GAIN, TAKEN), untested, falsifies="contraction"),
+            Claim("contraction: any step", "every step size contracts", Bound(gain, TAKEN), untested, falsifies="contraction"),
         )  # fmt: skip
     return (
         Claim("gram: nothing lost", "as if the Gram grew", Bound(t.alpha_squared * (1 + t.c), s.least), given, falsifies="gram"),
@@ -71,9 +69,9 @@ def false_speed(dynamics: Dynamics, given: tuple[str, ...], untested: tuple[str,
     )  # fmt: skip
 
 
-def false_moved(dynamics: Dynamics, given: tuple[str, ...], part: int) -> tuple[Claim, ...]:
+def false_moved(path: sp.Expr, given: tuple[str, ...], part: int) -> tuple[Claim, ...]:
     """Return sabotages of :func:`moved`: a part of the path."""
-    path, says = t.PATH[dynamics] / part, "the path is far shorter"
+    path, says = path / part, "the path is far shorter"
     return (
         Claim(f"weights: a part of 1/{part}", says, Bound(s.moved_W, sp.sqrt(t.eta_W) * path), given, falsifies="weights"),
         Claim(f"outer: a part of 1/{part}", says, Bound(s.moved_a, sp.sqrt(t.eta_a) * path), given, falsifies="outer"),

@@ -23,7 +23,7 @@ from theorycheck.theorems.razborov2022.examples import FLAGS_SMOOTH
 
 TEST = {"test": "moved slopes and output weights change the Jacobian by at most c alpha"}
 
-_DRAWN: dict[str, SearchStrategy[Any]] = {
+DRAWN: dict[str, SearchStrategy[Any]] = {
     "kind": st.sampled_from(["orthogonal", "sphere", "near_parallel", "cluster"]),
     "n": st.integers(1, 3),
     "width": st.sampled_from([4, 20]),
@@ -38,9 +38,9 @@ _DRAWN: dict[str, SearchStrategy[Any]] = {
 
 def _instances(dynamics: Dynamics) -> SearchStrategy[Instance]:
     if dynamics == "flow":
-        return st.builds(r1.hard, c=st.sampled_from([0.2, 0.5, 0.02, 0.9]), **_DRAWN)
+        return st.builds(r1.hard, c=st.sampled_from([0.2, 0.5, 0.02, 0.9]), **DRAWN)
     return st.builds(
-        r1_descent.hard, c=st.sampled_from([0.2, 0.02, 0.35]), share=st.sampled_from([0.2, 0.8, 0.02, 2.5]), **_DRAWN
+        r1_descent.hard, c=st.sampled_from([0.2, 0.02, 0.35]), share=st.sampled_from([0.2, 0.8, 0.02, 2.5]), **DRAWN
     )
 
 
@@ -58,13 +58,13 @@ def _card(
         notation=notation + " L_s, C_s: the largest slope and curvature of the activation.",
         quantities=(*(one for one in s.SHARED if one.symbol is not s.relu), *s.SMOOTH, *quantities),
         assumptions=assumed,
-        claims=with_looseness((*meta.speed(dynamics, given), *meta.moved(dynamics, given)), **looseness),
+        claims=with_looseness((*meta.speed(dynamics, given), *meta.moved(t.PATH[dynamics], given)), **looseness),
         derivations=(),
         order=("data", "weights", "labels"),
         example=keyword_example(partial(s.build, dynamics=dynamics), {**FLAGS_SMOOTH, **r1.OWN}, Instance),
         instances=partial(_instances, dynamics),
         simulate=simulate,
-        sabotages=(*meta.false_speed(dynamics, given, untested), *meta.false_moved(dynamics, given, 10)),
+        sabotages=(*meta.false_speed(dynamics, given, untested), *meta.false_moved(t.PATH[dynamics], given, 10)),
         showcase=showcase,
     )
 

@@ -100,7 +100,7 @@ R1 = Theorem(
         Quantity(t.mass, "largest sum of a_j^2 over gates of a sample that can flip (fractional knapsack)", s.mass_at("flow")),
     ),
     assumptions=_ASSUMED,
-    claims=with_looseness((*meta.speed("flow", _GIVEN), *meta.moved("flow", _GIVEN)), gram=1.56, rate=1.56, weights=1.71, outer=1.26),
+    claims=with_looseness((*meta.speed("flow", _GIVEN), *meta.moved(PATH, _GIVEN)), gram=1.56, rate=1.56, weights=1.71, outer=1.26),
     derivations=(),
     order=("data", "weights", "labels"),
     example=keyword_example(_build, {**FLAGS, **OWN}, Instance),

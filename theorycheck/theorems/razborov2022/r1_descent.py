@@ -103,7 +103,7 @@ R1_DESCENT = Theorem(
     ),
     assumptions=_ASSUMED,
     claims=with_looseness(
-        (*meta.speed("descent", _GIVEN), *meta.moved("descent", _GIVEN)),
+        (*meta.speed("descent", _GIVEN), *meta.moved(PATH, _GIVEN)),
         contraction=2.25, weights=3.93, outer=2.85,
     ),
     derivations=(),
@@ -113,7 +113,7 @@ R1_DESCENT = Theorem(
     simulate=simulate,
     sabotages=(
         *meta.false_speed("descent", _GIVEN, _UNTESTED),
-        *meta.false_moved("descent", _GIVEN, 10),
+        *meta.false_moved(PATH, _GIVEN, 10),
     ),
     showcase=(
         {"n": 3, "d": 10, "m": 2000, "level": 0.9},

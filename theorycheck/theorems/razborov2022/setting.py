@@ -7,8 +7,9 @@ Labels are chosen after data *and* weights: the adversary sees everything.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -210,16 +211,16 @@ def best_split(instance: Instance, dynamics: Dynamics) -> float:
     return float(search(of_instance(instance), dynamics, lambda fraction, stage: None).choices["c"])
 
 
-def allowed(instance: Instance, dynamics: Dynamics, split: float) -> float:
-    """Return about the largest residual for which R1's test passes, 0 if there is none."""
+def allowed(excess: Callable[[float], float]) -> float:
+    """Return about the largest residual at which a test passes (its left side at most 1 of the right), 0 if there is none."""
     low, high = 0.0, 1e-6
-    if not ratio(instance, dynamics, split, high) <= 1:
+    if not excess(high) <= 1:
         return 0.0
-    while ratio(instance, dynamics, split, high) <= 1 and high < 1e12:
+    while excess(high) <= 1 and high < 1e12:
         low, high = high, 4 * high
     for _ in range(40):
         middle = math.sqrt(low * high)
-        low, high = (middle, high) if ratio(instance, dynamics, split, middle) <= 1 else (low, middle)
+        low, high = (middle, high) if excess(middle) <= 1 else (low, middle)
     return low
 
 
@@ -238,11 +239,16 @@ def build(flags: dict[str, Any], dynamics: Dynamics) -> Instance:
 
 
 def placed(instance: Instance, dynamics: Dynamics, level: float, direction: Array | None = None) -> Instance:
-    """Put the labels at ``level`` times the residual that the test allows, in a direction (the Gram's weakest one)."""
-    most = allowed(instance, dynamics, instance.parameters["c"])
-    output = instance.labels - instance.start[0]
+    """Put the labels at ``level`` times the residual that R1's (R0's) test allows, in a direction (the Gram's weakest one)."""
+    return put(
+        instance, level * (allowed(partial(ratio, instance, dynamics, instance.parameters["c"])) or 1.0), direction
+    )
+
+
+def put(instance: Instance, size: float, direction: Array | None = None) -> Instance:
+    """Put the labels at a distance from the initial output, in a direction (the Gram's weakest one)."""
     towards = np.linalg.eigh(instance.start[1])[1][:, 0] if direction is None else direction
-    return instance.with_labels(output + level * (most or 1.0) * towards / np.linalg.norm(towards))
+    return instance.with_labels(instance.labels - instance.start[0] + size * towards / np.linalg.norm(towards))
 
 
 def network(

@@ -27,9 +27,20 @@ alpha = sp.sqrt(alpha_squared)
 
 # --- the two ways to follow the loss: R0 for descent, R0' for flow ------------------------------
 
-#: the largest |J|^2 on the ball, and what a step then gains per unit of |J_0' r|^2 (R0)
-_S = (sp.sqrt(top) + c * alpha) ** 2
-Q = 2 * (1 - 2 * c - c**2) - _S * (1 + c) ** 2
+
+def gain(split: sp.Expr, largest: sp.Expr) -> sp.Expr:
+    """Return q: what a step takes off ``|r|^2`` per ``|J_0' r|^2``, for a share of change c and the largest ``|J|^2`` (R0)."""
+    return 2 * (1 - 2 * split - split**2) - largest * (1 + split) ** 2
+
+
+#: with the largest |J|^2 on the ball
+Q = gain(c, (sp.sqrt(top) + c * alpha) ** 2)
+
+#: R0'' (the form of Oymak and Soltanolkotabi: sigma_min(J_0) >= 2 alpha, |J - J_0| <= alpha/3, eta |J|^2 <= 1/2) is R0 with
+#: alpha -> 2 sqrt(eta) alpha, c = 1/6 and s = 1/2: |r|^2 loses this times eta alpha^2 a step, the path is this times r_0/alpha
+OYMAK_C, OYMAK_S = sp.Rational(1, 6), sp.Rational(1, 2)
+OYMAK_GAIN = 4 * gain(OYMAK_C, OYMAK_S)
+OYMAK_PATH = (1 + OYMAK_C) / gain(OYMAK_C, OYMAK_S)
 
 #: length of the path, in the rescaled parameters
 PATH: Mapping[Dynamics, sp.Expr] = {
