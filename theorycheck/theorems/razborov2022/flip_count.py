@@ -36,7 +36,7 @@ def _reached(run: Run) -> Measured:
     return Measured.between(*(v.most_flips(run.instance, radius * (1 + sign * 1e-9)) for sign in (-1, 1)))
 
 
-_GIVEN = ("p a chance", "no zero input")
+_GIVEN = ("p a chance", "no zero input", "moves")
 _LEAST = sp.Symbol("|x|^2", nonnegative=True)
 _CLAIMS = (
     Claim("flips", "the most gates of one sample that can flip", Bound(reached, BOUND), _GIVEN, 1 - o.p),
@@ -89,7 +89,7 @@ FLIP_COUNT = Theorem(
         Quantity(_LEAST, "least squared norm of an input", measure.least_norm_squared),
         Quantity(reached, "most gates of one sample that can flip", _reached),
     ),
-    assumptions=(i.IS_CHANCE, Assumption("no zero input", "no input is zero", Bound(sp.S.Zero, _LEAST, strict=True))),
+    assumptions=(i.IS_CHANCE, Assumption("no zero input", "no input is zero", Bound(sp.S.Zero, _LEAST, strict=True)), Assumption("moves", "the first layer may move", Bound(sp.S.Zero, t.R_W, strict=True))),
     claims=with_looseness(_CLAIMS, flips=2.02),
     derivations=(),
     order=("data", "weights", "labels"),
