@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 from scipy import stats
 
-from theorycheck import textbook
+from theorycheck import textbook, textbook_tails
 from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_claim
 from theorycheck.proof_steps import Step, apply, combine, define, identity, monotone, sampled
 from theorycheck.proof_verify import REST
@@ -220,7 +220,7 @@ def _largest(seed: int) -> Mapping[sp.Symbol, float]:
 
 TOTAL = of_claim(
     sizes.SIZES, "total",
-    apply("chi-squared", "|a|^2 = h chi^2 with m/h degrees of freedom", textbook.CHI_SQUARED.lemma, {textbook.chance: sizes.too_long, textbook.count: o.DRAWN, textbook.excess: o.ell}, {}, _CHANCE),
+    apply("chi-squared", "|a|^2 = h chi^2 with m/h degrees of freedom", textbook_tails.CHI_SQUARED.lemma, {textbook.chance: sizes.too_long, textbook.count: o.DRAWN, textbook.excess: o.ell}, {}, _CHANCE),
     combine("together", "at u = log(1/p)", Bound(sizes.too_long, o.p), {"chi-squared": 1}),
 )  # fmt: skip
 LARGEST = of_claim(
@@ -232,7 +232,7 @@ LARGEST = of_claim(
 
 PROOFS: tuple[Proof, ...] = (
     *_first("signs"), *_first("normal"), CUT, _FEATURES_GRAM, FEATURES,
-    _output("signs", textbook.SIGN_NORM), _output("normal", textbook.GAUSSIAN), TOTAL, LARGEST,
+    _output("signs", textbook_tails.SIGN_NORM), _output("normal", textbook.GAUSSIAN), TOTAL, LARGEST,
 )  # fmt: skip
 
 if __name__ == "__main__":

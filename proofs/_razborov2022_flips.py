@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 from scipy import stats
 
-from theorycheck import textbook
+from theorycheck import textbook, textbook_tails
 from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_claim
 from theorycheck.proof_steps import apply, combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
@@ -18,7 +18,9 @@ from theorycheck.theorems.razborov2022 import flips as f
 from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import statements as t
 
-moved_z, near, P_near = sp.symbols("Z_F N_near P_N", nonnegative=True)  # |X (W - W_0)'|_F; gates within tau, and a chance
+moved_z, near, P_near = sp.symbols(
+    "Z_F N_near P_N", nonnegative=True
+)  # |X (W - W_0)'|_F; gates within tau, and a chance
 _y = sp.Symbol("y", nonnegative=True)
 _CLAIMS = {claim.label: claim.bound for claim in f.FLIPS.claims}
 
@@ -26,7 +28,9 @@ _CLAIMS = {claim.label: claim.bound for claim in f.FLIPS.claims}
 def _knapsack(costs: np.ndarray, gains: np.ndarray, budget: float) -> float:
     """Return the largest gain of neurons within the budget, in parts."""
     order = np.argsort(costs / gains)
-    used = np.minimum(1.0, np.maximum(0.0, budget - np.concatenate([[0.0], np.cumsum(costs[order])[:-1]])) / costs[order])
+    used = np.minimum(
+        1.0, np.maximum(0.0, budget - np.concatenate([[0.0], np.cumsum(costs[order])[:-1]])) / costs[order]
+    )
     return float(used @ gains[order])
 
 
@@ -68,8 +72,15 @@ _FEATURES = (
     sampled("product", "|X (W - W_0)'|_F <= |X| |W - W_0|_F", Bound(moved_z, t.X_norm * t.R_W), _moved),
     combine("P1", "one after the other", _CLAIMS["P1"], {"features": 1, "product": t.kappa}),
 )  # fmt: skip
-_OUTER = sampled("P2", "the rows of X o (E_ij) for output weights e_j on gates in [0, 1]: at most |X| |e|", _CLAIMS["P2"], _moved)
-_FLIPS = sampled("P3", "the Gram X X' o (E E') is at most |X|^2 times its largest diagonal entry of E E' (Schur)", _CLAIMS["P3"], _moved)
+_OUTER = sampled(
+    "P2", "the rows of X o (E_ij) for output weights e_j on gates in [0, 1]: at most |X| |e|", _CLAIMS["P2"], _moved
+)
+_FLIPS = sampled(
+    "P3",
+    "the Gram X X' o (E E') is at most |X|^2 times its largest diagonal entry of E E' (Schur)",
+    _CLAIMS["P3"],
+    _moved,
+)
 # one item more or less of a fractional knapsack, by duality: for every multiplier tau
 _a, _z, _tau = sp.symbols("a z tau", nonnegative=True)
 _KNAPSACK = (
@@ -123,7 +134,12 @@ _EXPONENT = o.FLIP_RATE * _TERMS
 def _counts(seed: int) -> Mapping[sp.Symbol, float]:
     """The chance, exactly, that more than 2 M tau of M gates start within tau, over n independent samples; and the flips."""
     rng = np.random.default_rng(seed)
-    drawn, h, n, radius = int(rng.integers(1, 200)), int(rng.integers(1, 3)), int(rng.integers(1, 5)), 10 ** rng.uniform(-3, 0)
+    drawn, h, n, radius = (
+        int(rng.integers(1, 200)),
+        int(rng.integers(1, 3)),
+        int(rng.integers(1, 5)),
+        10 ** rng.uniform(-3, 0),
+    )
     m, p = drawn * h, rng.uniform(0.01, 1)
     close = max((m * radius) ** (2 / 3), h * np.log(n / p) / float(o.FLIP_RATE)) / m
     one = float(stats.binom.sf(np.floor(2 * drawn * close), drawn, 2 * stats.norm.cdf(close) - 1))
@@ -134,7 +150,12 @@ def _counts(seed: int) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
-_LAPLACE = {textbook.chance: P_one, textbook.expected: o.DRAWN * _C * TAU, textbook.first: 2 * o.DRAWN * TAU, textbook.angle: _THETA}
+_LAPLACE = {
+    textbook.chance: P_one,
+    textbook.expected: o.DRAWN * _C * TAU,
+    textbook.first: 2 * o.DRAWN * TAU,
+    textbook.angle: _THETA,
+}
 _TAIL = sp.exp(o.DRAWN * _C * TAU * (sp.exp(_THETA) - 1) - 2 * _THETA * o.DRAWN * TAU)
 COUNT = of_claim(
     fc.FLIP_COUNT, "flips", *BAND,
@@ -143,7 +164,7 @@ COUNT = of_claim(
     combine("logarithm", "the other", Bound(_LOG, _TERMS), {REST: _TERMS - _LOG, _MOVES: 0, _CHANCE: 0}),
     monotone("cubes", "cubed", Bound((o.m * t.R_W) ** 2 / o.copies**3, _TERMS**3), "long", sp.Lambda(_y, _y**3), _MOVES),
     combine("far", "R_W^2/tau^2 <= m tau", Bound(t.R_W**2 / TAU**2, o.m * TAU), {"cubes": o.copies / _TERMS**2, "positive": 0, _MOVES: 0}),
-    apply("Laplace", "tau is a third of the bound over m; theta = log(2/sqrt(2/pi)), for one sample", textbook.LAPLACE_ABOVE.lemma, _LAPLACE, {}, "band", _MOVES),
+    apply("Laplace", "tau is a third of the bound over m; theta = log(2/sqrt(2/pi)), for one sample", textbook_tails.LAPLACE_ABOVE.lemma, _LAPLACE, {}, "band", _MOVES),
     identity("exponent", "which is the exponent", _TAIL, sp.exp(-_EXPONENT), _MOVES),
     sampled("union", "over the samples; gates that share a draw count together", Bound(P_near, o.n * P_one), _counts),
     monotone("exponentials", "at most p/n", Bound(sp.exp(-_EXPONENT), sp.exp(-o.ell_n)), "logarithm", sp.Lambda(_h, sp.exp(-_h * o.FLIP_RATE))),

@@ -100,6 +100,7 @@ def flips(moved: sp.Expr) -> sp.Expr:
     """
     return 3 * sp.Max((m * moved) ** sp.Rational(2, 3), ell_n / FLIP_RATE)
 
+
 # --- neurons in pairs of opposite output weights (errata A1) ------------------------------------------------
 
 #: how many neurons share one draw: 1, or 2 where they come in pairs (w, a), (w, -a)
