@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import _razborov2022_chances
 import _razborov2022_flips
+import _razborov2022_grams
 import numpy as np
 import sympy as sp
 
@@ -231,6 +232,7 @@ def _moved(label: str, moved: sp.Symbol, rate: sp.Symbol) -> Proof:
 WEIGHTS, OUTER = _moved("weights", s.moved_W, t.eta_W), _moved("outer", s.moved_a, t.eta_a)
 PROOFS: tuple[Proof, ...] = (
     CHANGE, PATH, GRAM, RATE, WEIGHTS, OUTER, *_razborov2022_chances.PROOFS, *_razborov2022_flips.PROOFS,
+    *_razborov2022_grams.PROOFS,
 )  # fmt: skip
 
 #: claims without a proof, and why

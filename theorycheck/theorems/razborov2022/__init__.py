@@ -8,6 +8,7 @@ from theorycheck.theorems.razborov2022.flips import FLIPS
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.sizes import SIZES
+from theorycheck.theorems.razborov2022.spectrum import SPECTRUM
 
 __all__ = ["CERTIFICATES", "PAPER", "THEOREMS"]
 
@@ -33,4 +34,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, CHERNOFF, SIZES, FLIPS, FLIP_COUNT)
+THEOREMS: tuple[Theorem, ...] = (R1, R1_DESCENT, CHERNOFF, SIZES, FLIPS, FLIP_COUNT, SPECTRUM)
