@@ -27,7 +27,6 @@ from theorycheck.symbolic.gaussian import QU, QV, RHO, dual
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.razborov2022 import initial as i
 from theorycheck.theorems.razborov2022 import odds as o
-from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022.examples import FLAGS
 
 _RELU = activation("relu")
@@ -195,7 +194,7 @@ SPECTRUM = Theorem(
     assumptions=(),
     claims=with_looseness((*_of("W"), *_of("a")), **{
         "W,_K_=_4": 3.82, "W,_all_degrees": 2.0, "W,_product_2": 3.08, "W,_product_4": 10.2,
-        "a,_K_=_4": 12.9, "a,_all_degrees": 3.4, "a,_product_2": 4.25, "a,_product_4": 32.0,
+        "a,_K_=_4": 12.9, "a,_all_degrees": 3.85, "a,_product_2": 2.76, "a,_product_4": 17.1,
     }),
     derivations=(),
     order=("data", "weights", "labels"),
