@@ -1,13 +1,17 @@
 """Proofs of razborov2022's theorems. Run it: ``python proofs/razborov2022.py``.
 
-Its parts: R1 for gradient flow; R1 for descent; one step of descent; what flow conserves; R0 for smooth activations.
+Each part says what it proves: R1 for flow and for descent; one step of descent; what flow conserves; R0 in its forms; the
+linearised run; limit Grams; chances of Gaussian weights; flips; the width theorem R2 and its closed form.
 """
 
 from __future__ import annotations
 
+import _razborov2022_chances
 import _razborov2022_conserved
 import _razborov2022_descent
+import _razborov2022_flips
 import _razborov2022_flow
+import _razborov2022_grams
 import _razborov2022_linearised
 import _razborov2022_one_step
 import _razborov2022_oymak
@@ -27,6 +31,9 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_r0_smooth.PROOFS,
     *_razborov2022_linearised.PROOFS,
     *_razborov2022_oymak.PROOFS,
+    *_razborov2022_grams.PROOFS,
+    *_razborov2022_chances.PROOFS,
+    *_razborov2022_flips.PROOFS,
 )
 
 #: claims without a proof, and why

@@ -19,6 +19,7 @@ from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
 from theorycheck.theorems.razborov2022.r2_closed import CLOSED
 from theorycheck.theorems.razborov2022.sizes import SIZES
+from theorycheck.theorems.razborov2022.spectrum import SPECTRUM
 
 __all__ = [
     "CERTIFICATES",
@@ -65,6 +66,7 @@ THEOREMS: tuple[Theorem, ...] = (
     R1,
     R1_DESCENT,
     LINEARISED,
+    SPECTRUM,
     CHERNOFF,
     SIZES,
     FLIPS,
