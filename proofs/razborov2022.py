@@ -1,4 +1,4 @@
-"""Proofs of razborov2022's theorem R1, gradient flow. Run it: ``python proofs/razborov2022.py``.
+"""Proofs of razborov2022's theorem R1, gradient flow, and of the lemmas of sections 4.1 to 4.4. Run it: ``python proofs/razborov2022.py``.
 
 Rescaled parameters W/sqrt(eta_W), a/sqrt(eta_a) turn two rates into one: J is their Jacobian, K = J J'. Quantities with a
 ``w`` in their names are about the time while the path is no longer than the theorem says (a little more, by any epsilon).
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import _razborov2022_chances
+import _razborov2022_flips
 import numpy as np
 import sympy as sp
 
@@ -227,7 +229,9 @@ def _moved(label: str, moved: sp.Symbol, rate: sp.Symbol) -> Proof:
 
 
 WEIGHTS, OUTER = _moved("weights", s.moved_W, t.eta_W), _moved("outer", s.moved_a, t.eta_a)
-PROOFS: tuple[Proof, ...] = (CHANGE, PATH, GRAM, RATE, WEIGHTS, OUTER)
+PROOFS: tuple[Proof, ...] = (
+    CHANGE, PATH, GRAM, RATE, WEIGHTS, OUTER, *_razborov2022_chances.PROOFS, *_razborov2022_flips.PROOFS,
+)  # fmt: skip
 
 #: claims without a proof, and why
 REASONS = {

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theorycheck.evidence import Measured
 from theorycheck.flow import FlowStalled, Run
@@ -25,7 +26,7 @@ WAYS = ("cheapest", "heaviest", "random", "descent")
 STEPS = 20
 
 
-def _towards(instance: Instance, order: Array, row: int, budget: float) -> Array:
+def _towards(instance: Instance, order: NDArray[np.intp], row: int, budget: float) -> Array:
     """Return weights moved just across the gates of one sample, in an order, as long as the budget lasts."""
     x = instance.inputs[row]
     size = float(np.linalg.norm(x))

@@ -82,7 +82,7 @@ def _instances() -> SearchStrategy[Instance]:
     """Few and many neurons, alone and in pairs; chances from nearly 1 to those of R2's events and far below."""
     return st.builds(
         _hard,
-        st.sampled_from([2, 10, 1000, 10_000]),
+        st.sampled_from([2, 10, 2000, 10_000]),
         st.booleans(),
         st.sampled_from([True, True, True, False]),
         st.sampled_from([0.01, 0.3, 0.9, 1e-4, 1e-12]),
