@@ -138,10 +138,6 @@ CLOSED_MAIN = of_claim(
 )  # fmt: skip
 PROOFS = (MOST, ROOT, MOVED, FLIPS, CLOSED_MOVED, CLOSED_FLIPS, CLOSED_MAIN)
 if __name__ == "__main__":
-    import time
+    from theorycheck.report_proof import run
 
-    for P in PROOFS:
-        t0 = time.time()
-        for ch in P.check():
-            print(P.name, ch.step.label, ch.trust.name, ch.note)
-        print(time.time() - t0)
+    raise SystemExit(run(PROOFS))

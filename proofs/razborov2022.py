@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import _razborov2022_chances
 import _razborov2022_flips
+import _razborov2022_r2
+import _razborov2022_widths
 import numpy as np
 import sympy as sp
 
@@ -231,13 +233,14 @@ def _moved(label: str, moved: sp.Symbol, rate: sp.Symbol) -> Proof:
 WEIGHTS, OUTER = _moved("weights", s.moved_W, t.eta_W), _moved("outer", s.moved_a, t.eta_a)
 PROOFS: tuple[Proof, ...] = (
     CHANGE, PATH, GRAM, RATE, WEIGHTS, OUTER, *_razborov2022_chances.PROOFS, *_razborov2022_flips.PROOFS,
+    *_razborov2022_widths.PROOFS, *_razborov2022_r2.PROOFS,
 )  # fmt: skip
 
 #: claims without a proof, and why
 REASONS = {
     f"{gd.R1_DESCENT.label} {claim.label}": "the one-step inequality of R0 is not written down as steps yet"
     for claim in gd.R1_DESCENT.claims
-}
+} | _razborov2022_r2.REASONS
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))
