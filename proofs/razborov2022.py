@@ -17,6 +17,8 @@ import _razborov2022_one_step
 import _razborov2022_oymak
 import _razborov2022_r0
 import _razborov2022_r0_smooth
+import _razborov2022_r2
+import _razborov2022_widths
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
@@ -34,6 +36,8 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_grams.PROOFS,
     *_razborov2022_chances.PROOFS,
     *_razborov2022_flips.PROOFS,
+    *_razborov2022_widths.PROOFS,
+    *_razborov2022_r2.PROOFS,
 )
 
 #: claims without a proof, and why
@@ -41,7 +45,7 @@ REASONS = {
     f"{card.label} {claim.label}": "the bootstrap on two balls at once, with the smaller of two bounds for each, is not written down as steps"
     for card in (RADII, RADII_DESCENT)
     for claim in card.claims
-}
+} | _razborov2022_r2.REASONS
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

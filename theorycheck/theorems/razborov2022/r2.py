@@ -29,6 +29,7 @@ from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022 import width_conditions as w
 from theorycheck.theorems.razborov2022.examples import FLAGS, sized_data
+from theorycheck.theorems.razborov2022.initial import NONZERO
 from theorycheck.theorems.razborov2022.r1_descent import fallen, moved
 
 #: steps after which the network is looked at
@@ -49,6 +50,7 @@ def assumptions(found: w.Conditions) -> tuple[Assumption, ...]:
         s.RELU,
         Assumption("delta below 1", "delta lies strictly between 0 and 1", Bound(sp.S.Zero, w.delta * (1 - w.delta), strict=True)),
         Assumption("c in range", "the Jacobian may move, but descent still gains", dict(t.TESTS_R1["descent"])["c in (0, sqrt 2 - 1)"]),
+        NONZERO,
         Assumption("u_0 at least 1", "features are truncated above their mean", Bound(sp.S.One, o.u_0)),
         Assumption("truncation", "truncated features keep three quarters of lambda_a", Bound(w.use_a * o.TAIL, o.TAIL_ALLOWED)),
         Assumption("Chernoff W", "the first layer's Gram keeps its floor, if it is counted", Bound(found.chance_W, _FAIR)),
@@ -66,7 +68,8 @@ def _claims(found: w.Conditions, given: tuple[str, ...]) -> tuple[Claim, ...]:
     start = tuple(
         name
         for name in given
-        if name in ("delta below 1", "u_0 at least 1", "truncation", "Chernoff W", "Chernoff a", "ReLU")
+        if name
+        in ("delta below 1", "u_0 at least 1", "truncation", "Chernoff W", "Chernoff a", "ReLU", "nonzero inputs")
     )
     return (
         Claim("floor", "the least eigenvalue of K_0 is at least alpha_*^2", Bound(found.alpha_squared, t.alpha_squared), start, _SURE),

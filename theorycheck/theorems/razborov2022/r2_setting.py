@@ -86,7 +86,7 @@ QUANTITIES = (
 TARGETS = ("against", "weak", "top", "own")
 
 
-def _worst(instance: Instance, target: str, size: float) -> Array:
+def worst(instance: Instance, target: str, size: float) -> Array:
     """Return labels of a norm, the worst for these weights in one of several ways."""
     output, gram = -instance.with_labels(np.zeros(instance.n)).start[0], instance.start[1]
     if target == "against" and np.any(output):
@@ -121,7 +121,7 @@ def drawn(
         inputs, labels, weights, outer, np.ones(width), TWO_LAYER, activation("relu"), plan["parameters"],
         {"m": width, "seed": seed, **(description or {})}, notes, redraw, rates=plan["rates"], output_scale=plan["scale"],
     )  # fmt: skip
-    return made if plan["target"] == "own" else made.with_labels(_worst(made, plan["target"], plan["size"]))
+    return made if plan["target"] == "own" else made.with_labels(worst(made, plan["target"], plan["size"]))
 
 
 #: the widest network that an example simulates

@@ -45,8 +45,8 @@ class Conditions:
         Chances that the floors of the two Grams that are used fail: must be at most ``delta/7``.
     path
         What P must at least be.
-    largest_square, moved
-        ``A^2`` and the number S of gates of a sample that flip.
+    largest_square, moved, rare
+        ``A^2`` and the number S of gates of a sample that flip, and what it is where weights hardly move.
     outer, flipped
         The two parts of the Jacobian's change: moved output weights, and flips.
     closed
@@ -65,6 +65,7 @@ class Conditions:
     path: sp.Expr
     largest_square: sp.Expr
     moved: sp.Expr
+    rare: sp.Expr
     outer: sp.Expr
     flipped: sp.Expr
     closed: Mapping[str, sp.Expr]
@@ -90,7 +91,7 @@ def _flipped(mass: sp.Expr) -> sp.Expr:
 
 # --- the closed form: each part at most half of c alpha_*, solved for m at fixed Lambda, rho_0 and A ----------------------
 
-_LAMBDA, _RHO, _A2, _PER_RHO, _RARE = sp.symbols("Lambda rho_0 A^2 C_p N_0", positive=True)
+CLOSED_IN = _LAMBDA, _RHO, _A2, _PER_RHO, _RARE = sp.symbols("Lambda rho_0 A^2 C_p N_0", positive=True)
 _C = sp.Symbol("c", positive=True)
 
 
@@ -118,6 +119,12 @@ def _closed_form() -> Mapping[str, sp.Expr]:
 CLOSED: Mapping[str, sp.Expr] = _closed_form()
 
 
+def _inside(expr: sp.Expr) -> sp.Expr:
+    """Return a positive multiple of a maximum as the maximum of multiples: the form in which its parts can be compared."""
+    factor, rest = expr.as_coeff_Mul()
+    return sp.Max(*(factor * part for part in rest.args)) if isinstance(rest, sp.Max) else expr
+
+
 @cache
 def conditions(law: o.OutputLaw, mirrored: bool = False, dynamics: Dynamics = "descent") -> Conditions:
     """Return R2's expressions for a law of the output weights, iid or in mirrored pairs, for descent or flow (I7)."""
@@ -128,8 +135,8 @@ def conditions(law: o.OutputLaw, mirrored: bool = False, dynamics: Dynamics = "d
     residual = Y if mirrored else Y + t.kappa * o.OUTPUT_PAIRED.xreplace(drawn)
     path = t.PATH[dynamics].xreplace({t.alpha_squared: alpha_squared, t.top: top, t.r_0: residual})
     largest_square = o.paired(law.largest_square).xreplace(drawn)
-    moved = sp.Min(o.flips_paired(sp.sqrt(t.eta_W) * P).xreplace(drawn), o.m)
-    rare, rows = o.flips_paired(sp.S.Zero).xreplace(drawn), o.DRAWN.xreplace(drawn)
+    moved = sp.Min(_inside(o.flips_paired(sp.sqrt(t.eta_W) * P).xreplace(drawn)), o.m)
+    rare, rows = _inside(o.flips_paired(sp.S.Zero).xreplace(drawn)), o.DRAWN.xreplace(drawn)
     into = {
         _LAMBDA: alpha_squared / (t.kappa**2 * o.m), _RHO: residual, _A2: largest_square, _RARE: rare,
         _PER_RHO: path * sp.sqrt(alpha_squared) / residual,
@@ -137,6 +144,6 @@ def conditions(law: o.OutputLaw, mirrored: bool = False, dynamics: Dynamics = "d
     return Conditions(
         law, mirrored, dynamics, alpha_squared, top, residual,
         use_W * o.n * sp.exp(-rows * o.rate_W(law)), use_a * o.n * sp.exp(-rows * o.RATE_A),
-        path, largest_square, moved, _outer(P), _flipped(largest_square * moved),
+        path, largest_square, moved, rare, _outer(P), _flipped(largest_square * moved),
         {name: expr.xreplace(into) for name, expr in CLOSED.items()},
     )  # fmt: skip
