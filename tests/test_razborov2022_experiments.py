@@ -401,7 +401,9 @@ def test_idealised_data_are_like_drawn_ones():
 
 def test_the_map_shows_every_cell(tmp_path):
     one, files = experiments.DEAD, [tmp_path / f"{k}.png" for k in range(3)]
-    runs = [Observation(point, 0, {"success": 1.0, "plateau": 0.0}) for point in one.points(labels="random")]
+    runs = [
+        Observation(point, 0, {"success": 1.0, "plateau": 0.0}) for point in one.points(labels="random", rates="LeCun")
+    ]
     for file in files[:2]:
         draw(one, runs, file)
     runs[-1] = replace(runs[-1], numbers={"success": 1.0, "plateau": 0.25})
