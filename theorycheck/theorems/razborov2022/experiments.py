@@ -9,7 +9,7 @@ import numpy as np
 
 from theorycheck.experiment import Experiment, Observation, Picture, Point, Question, exponent, threshold
 from theorycheck.statement import Reference, Standing
-from theorycheck.theorems.razborov2022 import phase
+from theorycheck.theorems.razborov2022 import phase, phase_outcome
 from theorycheck.theorems.razborov2022.experiments_widths import CHAIN, FIRST, LECUN, ORDERS
 
 SAMPLES, DIMENSION, STEPS = 40, 10, 20_000
@@ -19,7 +19,9 @@ DENSITIES = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 100)
 def diagram(point: Point, seed: int, steps: int = STEPS) -> Mapping[str, float]:
     """Make one run of the phase diagram: n = 40, d = 10, and the width that ``md/n`` says."""
     m = round(float(point["md/n"]) * SAMPLES / DIMENSION)
-    return phase.observed(phase.posed(SAMPLES, DIMENSION, m, str(point["rates"]), str(point["labels"]), seed), steps)
+    return phase_outcome.observed(
+        phase.posed(SAMPLES, DIMENSION, m, str(point["rates"]), str(point["labels"]), seed), steps
+    )
 
 
 # --- statistics -----------------------------------------------------------------------------------
@@ -82,15 +84,17 @@ PHASE = Experiment(
     "signs, all equal, all in one sample (spiked), or chosen after the weights so that the residual is K_0's weakest eigenvector. "
     "Success: 2L/n at most 1e-4. Thresholds: Spearman and Karber, in the logarithm of md/n.",
     factors={"rates": tuple(phase.PHI), "labels": phase.LABELS, "md/n": DENSITIES},
-    numbers=phase.NUMBERS,
+    numbers=phase_outcome.NUMBERS,
     observe=diagram,
     questions=(
         Question("threshold", "runs succeed from some md/n below 4 on: a few weights for every sample", ("rates", "labels"), threshold("success", "md/n"), 0.0, 4.0),
         Question("last layer", "the last layer alone needs as many neurons as samples: md/n at least d = 10", ("labels",), threshold("success", "md/n"), float(DIMENSION), math.inf, {"rates": "last layer"}),
         Question("not lazy", "where runs begin to succeed, the tangent Gram moves by more than a tenth of itself", ("rates",), at_success("gram moved"), 0.1),
-        Question("lazy", "the tangent Gram's movement falls like (md/n)^q with q between -0.7 and -0.3, from md/n = 8 on", ("rates",), _LAZY, -0.7, -0.3, {"labels": "random"}),
-        Question("lazier", "with LeCun's rates, whose first layer slows down like 1/m, q lies between -1.4 and -0.7", (), _LAZY, -1.4, -0.7, {"labels": "random", "rates": "LeCun"}),
+        Question("lazy, first layer", "with the first layer alone the tangent Gram's movement falls like (md/n)^q, q between -0.7 and -0.3, from md/n = 8 on", (), _LAZY, -0.7, -0.3, {"labels": "random", "rates": "first layer"}),
+        Question("lazy, equal", "and so with equal rates", (), _LAZY, -0.7, -0.3, {"labels": "random", "rates": "equal"}),
+        Question("lazy, LeCun", "and faster, q below -0.8, with LeCun's rates, whose first layer slows down like 1/m", (), _LAZY, -math.inf, -0.8, {"labels": "random", "rates": "LeCun"}),
         Question("rate", "in the end the loss falls at the rate of K_T's least eigenvalue, to a factor of 2", ("rates", "labels"), typical("rate over least"), 0.5, 2.0),
+        Question("chatter", "in the end more than 1 % of the gates flip at every step: they slide along their kinks", ("rates", "labels"), typical("chatter"), 0.01),
     ),
     arms="rates",
     picture=Picture("map", "md/n", "success", "labels", ("plateau",)),
@@ -104,7 +108,7 @@ FEW, MANY_DIMENSIONS = 20, 40
 
 def narrow(point: Point, seed: int, steps: int = STEPS) -> Mapping[str, float]:
     """Make one run with fewer samples than dimensions and few neurons, where samples die."""
-    return phase.observed(
+    return phase_outcome.observed(
         phase.posed(FEW, MANY_DIMENSIONS, int(point["m"]), str(point["rates"]), str(point["labels"]), seed), steps
     )
 
@@ -118,7 +122,7 @@ DEAD = Experiment(
     f"closed at each of the last {phase.ASLEEP} steps: its output was 0 and its residual constant all that time. A run whose other "
     "samples are fitted to 1e-4 is at a plateau, 2L/n = k/n for k dead samples; it did not fail to converge.",
     factors={"rates": tuple(phase.PHI), "labels": ("random", "equal"), "m": (1, 2, 3, 4, 6, 8, 12, 16)},
-    numbers=phase.NUMBERS,
+    numbers=phase_outcome.NUMBERS,
     observe=narrow,
     questions=(
         Question("plateau", "of the runs that do not succeed, nine in ten end at the loss of their dead samples", ("rates",), share("plateau", lambda run: not run.numbers["success"]), 0.9),

@@ -92,6 +92,7 @@ CHAIN = Experiment(
     numbers={
         "m": "R2's width", "R1": "left side of R1's test over its right one: it certifies where that is at most 1",
         "observed": "largest share of the loss that a step left", "certified": "R1's bound on it", "promised": "R2's",
+        "taken": "least share of the loss that a step took", "taken, certified": "R1's bound on it", "taken, promised": "R2's",
         "kept below": "certified less observed", "certified below": "promised less certified",
         "in order": "share of draws with R1 certified and observed <= certified <= promised",
     },
@@ -102,8 +103,9 @@ CHAIN = Experiment(
         Question("certified", "what R1 certified lies below what R2 promised", ("output weights", "labels"), mean_of("certified below")),
     ),
     arms="output weights",
-    picture=Picture("paired", "output weights", "observed", "labels", ("certified", "promised")),
+    picture=Picture("paired", "output weights", "taken", "labels", ("taken, certified", "taken, promised")),
     seeds=20,
+    shown=("m", "R1", "observed", "certified", "promised", "in order"),
 )  # fmt: skip
 
 

@@ -129,5 +129,6 @@ def chain(point: Point, seed: int, n: int = 8, d: int = 60, steps: int = 60) -> 
     return {
         "m": float(m), "R1": test, "observed": observed, "certified": certified, "promised": promised,
         "kept below": certified - observed, "certified below": promised - certified,
+        "taken": 1 - observed, "taken, certified": 1 - certified, "taken, promised": 1 - promised,
         "in order": float(test <= 1 and observed <= certified <= promised),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where gradient descent succeeds beyond the NTK regime: one run of the phase diagram (section 5 of the theory).
+"""Where gradient descent succeeds beyond the NTK regime: one descent of the phase diagram (section 5 of the theory).
 
 Model of section 1: ``x ~ N(0, I_d)``, ``W_0, a_0 ~ N(0, 1)``, ``kappa = 1/sqrt(m d)``, loss ``|f - y|^2/2``, both layers
 trained at rates ``phi : 1 - phi``, in steps such that the largest eigenvalue of ``K_0`` is 1/2. Labels have norm
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from theorycheck.grams import Array
 from theorycheck.model import Instance
-from theorycheck.network import output_and_gram
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 
@@ -174,97 +173,3 @@ def walk(instance: Instance, steps: int, *, enough: float = ENOUGH, asleep: int 
     inputs, target = np.ascontiguousarray(network.inputs), np.array(instance.labels, float)
     taken, sleep = march(inputs, target, weights, outer, network.first, network.second * gain, rule, losses)
     return Walked(losses[: taken + 1], weights, outer, sleep)
-
-
-# --- what is recorded -----------------------------------------------------------------------------
-
-NUMBERS: Mapping[str, str] = {
-    "success": "share of runs with 2L/n at most 1e-4",
-    "plateau": "share of runs that fitted all but their dead samples, to 1e-4: a plateau, and as low as it can be",
-    "dead": "samples without an open gate in the last 1000 steps: their output stayed 0, their residual constant",
-    "dead before": "samples without an open gate at the start", "killed": "dead at the end less dead at the start",
-    "floor": "share of 2L/n that belongs to dead samples: k/n for k of them with labels +-1",
-    "diverged": "share of runs whose loss left all bounds",
-    "stuck": "share of the other failures where r'Kr/r'r is below 1e-6: no gradient, not slowness",
-    "slow": "share of the rest: still on the way after the last step",
-    "steps": "steps taken",
-    "loss": "2L/n at the end",
-    "loss at 10": "2L/n after 10 steps, or at the end if that came before",
-    "loss at 100": "the same after 100", "loss at 1000": "after 1000", "loss at 10000": "after 10000",
-    "rate": "-log(L)/2 per step, fitted over the last third of a successful run's steps",
-    "least before": "least eigenvalue of K_0, steps included", "least after": "least eigenvalue of K_T",
-    "rate over least": "fitted rate over the least eigenvalue of K_T",
-    "gram moved": "|K_T - K_0|_F/|K_0|_F",
-    "flipped": "share of gates that flipped",
-    "W moved": "|W_T - W_0|_F/|W_0|_F", "a moved": "|a_T - a_0|/|a_0|",
-}  # fmt: skip
-_STUCK = 1e-6
-
-
-def outcome(walked: Walked, unit: float, asleep: int = ASLEEP) -> dict[str, float]:
-    """Return how a descent ended, and the losses on its way, as shares of the loss ``unit`` of the output 0.
-
-    A sample is *dead* where every gate was closed at each of the last ``asleep`` steps. Its output was 0 all that
-    time, so its residual did not change; and where the rest is fitted nothing moves any more, so it never will.
-    """
-    loss, dead = walked.losses[-1] / unit, walked.sleep >= asleep
-    return {
-        "success": float(loss <= ENOUGH), "dead": float(dead.sum()), "diverged": float(not loss < LOST),
-        "steps": float(len(walked.losses) - 1), "loss": float(loss),
-        **{f"loss at {k}": float(walked.losses[min(k, len(walked.losses) - 1)] / unit) for k in (10, 100, 1000, 10_000)},
-    }  # fmt: skip
-
-
-def fitted_rate(losses: Array) -> float:
-    """Return half the slope of ``-log L`` over the last third of the steps, NaN for fewer than 4 steps."""
-    last = losses[-max(2, len(losses) // 3) :]
-    if len(losses) < 5 or not np.all(last > 0):
-        return math.nan
-    return float(-np.polyfit(np.arange(len(last)), np.log(last), 1)[0] / 2)
-
-
-def observed(instance: Instance, steps: int) -> Mapping[str, float]:
-    """Descend once and return NUMBERS."""
-    walked, unit, network = walk(instance, steps), instance.n / 2, instance.network
-    found = outcome(walked, unit)
-    floor = float(np.sum(instance.labels[walked.sleep >= ASLEEP] ** 2) / 2 / unit)
-    plateau = not found["success"] and found["loss"] - floor <= ENOUGH
-    end = replace(network, weights=walked.weights, outer=walked.outer[:, None])
-    finite = not found["diverged"]
-    output, gram = output_and_gram(end) if finite else (np.zeros((instance.n, 1)), np.eye(instance.n))
-    push = _push(gram, instance.labels - output[:, 0], walked.sleep < ASLEEP)
-    failed = finite and not found["success"] and not plateau
-    closed = ~np.any(network.inputs @ network.weights.T >= 0, axis=1)
-    return {
-        **found, "floor": floor, "dead before": float(closed.sum()),
-        "killed": found["dead"] - float(closed.sum()), "plateau": float(plateau),
-        "stuck": float(failed and push < _STUCK), "slow": float(failed and push >= _STUCK),
-        **_moved(instance, end, gram, found, walked.losses),
-    }  # fmt: skip
-
-
-def _push(gram: Array, residual: Array, living: NDArray[np.bool_]) -> float:
-    """Return ``r'Kr/r'r`` over the living samples: the share of their loss, halved, that one small step takes."""
-    left = np.where(living, residual, 0.0)
-    size = float(left @ left)
-    return float(left @ gram @ left) / size if size > 0 else 0.0
-
-
-def _moved(instance: Instance, end: Any, gram: Array, found: Mapping[str, float], losses: Array) -> dict[str, float]:
-    start, before = instance.network, instance.start[1]
-    if found["diverged"]:
-        return dict.fromkeys(
-            ("rate", "least before", "least after", "rate over least", "gram moved", "flipped", "W moved", "a moved"), math.nan
-        )  # fmt: skip
-    first, last = (float(np.linalg.eigvalsh(one)[0]) for one in (before, gram))
-    rate = fitted_rate(losses) if found["success"] else math.nan
-    gates = [start.inputs @ one.weights.T > 0 for one in (start, end)]
-    size = float(np.linalg.norm(before))
-    return {
-        "rate": rate, "least before": max(first, 0.0), "least after": max(last, 0.0),
-        "rate over least": rate / last if last > 0 else math.nan,
-        "gram moved": float(np.linalg.norm(gram - before)) / size if size > 0 else 0.0,
-        "flipped": float(np.mean(gates[0] != gates[1])),
-        "W moved": float(np.linalg.norm(end.weights - start.weights) / np.linalg.norm(start.weights)),
-        "a moved": float(np.linalg.norm(end.outer - start.outer) / np.linalg.norm(start.outer)),
-    }  # fmt: skip
