@@ -113,6 +113,8 @@ def experiment(
     only: str | None = None,
     picture: str | None = None,
     json: JsonFile = None,
+    resume: str | None = None,
+    jobs: int = 0,
 ) -> int:
     """Run an experiment: what is seen over many runs where nothing is proved, with intervals.
 
@@ -126,10 +128,14 @@ def experiment(
         A part of it: FACTOR=VALUE, such as scaling=NTK; a wrong one lists what there is.
     picture
         Draw it to this file: .svg, .png or .pdf.
+    resume
+        Keep every run in this file of JSON lines, and make only those that it does not hold yet.
+    jobs
+        How many processes; 0 is as many as there are cores. The results do not depend on it.
     """
     from theorycheck._cli_experiment import run
 
-    return run(name, seeds, only, picture, json)
+    return run(name, seeds, only, picture, json, resume, jobs)
 
 
 def prove(

@@ -65,7 +65,7 @@ _DATA: Mapping[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
-def _data(flags: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
+def sized_data(flags: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
     """Return inputs of norm about sqrt d, labels and notes."""
     if flags["data"] == "normal":
         inputs, labels, notes = data_of({**flags, "data": "gaussian"})
@@ -95,7 +95,7 @@ def problem(flags: dict[str, Any]) -> Problem:
         raise BadInput(f"--m must be at least 1, not {flags['m']}")
     if not (0 < flags["lazy"] < math.inf and 0 <= flags["step"] < 2):
         raise BadInput("--lazy must be positive and --step lie in [0, 2): beyond 2 no step converges")
-    inputs, labels, notes = _data(flags)
+    inputs, labels, notes = sized_data(flags)
     seed = [flags["seed"], flags["draw"]] if flags["draw"] else flags["seed"]
     law = "normal signs" if flags["signs"] == "normal" else "signs"
     layer = draw_layer(flags["m"], inputs.shape[1], seed, sign_law=law, mirrored=flags["mirrored"])

@@ -32,7 +32,7 @@ CONTRACTION = 1 - t.Q * t.alpha_squared
 PATH = t.PATH["descent"]
 
 
-def _moved(first: bool) -> Any:
+def moved(first: bool) -> Any:
     def read(run: Run) -> Measured:
         """Return how far a layer is from its start at the last step."""
         instance, last = run.instance, measure.descended(run).network
@@ -110,8 +110,8 @@ R1_DESCENT = Theorem(
         Quantity(t.top, "largest eigenvalue of the tangent Gram at time 0", s.largest),
         Quantity(t.mass, "largest sum of a_j^2 over gates of a sample that can flip (fractional knapsack)", s.mass_at("descent")),
         Quantity(fallen, "log(L_0/L_k)/k", measure.fallen_per_step),
-        Quantity(s.moved_W, "Frobenius norm of W_k - W_0 at the last step", _moved(True)),
-        Quantity(s.moved_a, "Euclidean norm of a_k - a_0 at the last step", _moved(False)),
+        Quantity(s.moved_W, "Frobenius norm of W_k - W_0 at the last step", moved(True)),
+        Quantity(s.moved_a, "Euclidean norm of a_k - a_0 at the last step", moved(False)),
     ),
     assumptions=_ASSUMED,
     claims=with_looseness(

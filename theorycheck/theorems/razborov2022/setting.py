@@ -55,7 +55,8 @@ def _start_gram(instance: Instance) -> tuple[Array, float]:
 
 
 @lru_cache(maxsize=16)
-def _extremes(instance: Instance) -> tuple[Measured, Measured]:
+def extremes(instance: Instance) -> tuple[Measured, Measured]:
+    """Return the least and the largest eigenvalue of the tangent Gram at time 0, rates included."""
     gram, doubt = _start_gram(instance)
     if not (np.all(np.isfinite(gram)) and math.isfinite(doubt)):
         return Measured(np.nan), Measured(np.nan)
@@ -67,13 +68,14 @@ def _extremes(instance: Instance) -> tuple[Measured, Measured]:
 
 
 @lru_cache(maxsize=8)
-def _neurons(instance: Instance) -> Sample:
+def neurons(instance: Instance) -> Sample:
+    """Return the neurons of an instance (a sample, if they are many), for each input in the order of z^2/a^2."""
     return sample(of_instance(instance), lambda fraction, stage: None)
 
 
 def flip_mass(instance: Instance, radius: float) -> float:
     """Return M: the most mass ``sum a_j^2`` of gates of one sample that weights moving by ``radius`` can flip."""
-    return estimate(_neurons(instance), radius)
+    return estimate(neurons(instance), radius)
 
 
 def mass_at(dynamics: Dynamics) -> measure.Measure:
@@ -81,7 +83,7 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
     def read(run: Run) -> Measured:
         instance = run.instance
-        if _neurons(instance).share < 1:
+        if neurons(instance).share < 1:
             return Measured(np.nan)  # too many to be sorted: a sample of them bounds nothing
         low, top = (found(run) for found in (alpha_squared, largest))
         values = {
@@ -108,12 +110,12 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
 def alpha_squared(run: Run) -> Measured:
     """Return the least eigenvalue of the tangent Gram at time 0."""
-    return _extremes(run.instance)[0]
+    return extremes(run.instance)[0]
 
 
 def largest(run: Run) -> Measured:
     """Return the largest eigenvalue of the tangent Gram at time 0."""
-    return _extremes(run.instance)[1]
+    return extremes(run.instance)[1]
 
 
 def input_norm(run: Run) -> Measured:
