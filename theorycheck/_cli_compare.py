@@ -34,7 +34,7 @@ OWN: Mapping[str, tuple[Any, Any, str, str | None]] = {
     "activation": (str | None, None, "Activation of the theorems that leave it open.", "each theorem's own"),
     "draws": (int, 3, "Networks that a test of the initial weights is tried on.", "3"),
     "cap": (int, 30_000, "The largest network that such a test is tried on.", "30000"),
-    "widest": (int, 20_000, "A theorem's own width is simulated up to this one.", "20000"),
+    "widest": (int, 20_000, "A theorem's own width is simulated up to this one, ten times it for descent.", "20000"),
     "m": (int, 1000, "Width that is simulated where a theorem asks for more, its premise not met; 0 for none.", "1000"),
     "only": (str | None, None, "Papers and theorems to compare, separated by commas.", "all"),
     "picture": (str | None, None, "Draw the widths to this file: .svg, .png or .pdf.", None),

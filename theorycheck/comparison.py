@@ -6,10 +6,13 @@ is stated or found by a test of drawn networks is read off the card (:mod:`theor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import sympy as sp
+
+from theorycheck.model import Instance
 from theorycheck.statement import Claim, Theorem
 
 
@@ -24,7 +27,7 @@ class Comparison:
     claim
         Label of the claim that promises a rate: ``rate <= log(L_0/L_t)/t``, or ``exp(-log(L_0/L_k)/k) <= contraction``.
     trains
-        The layers that are trained, in words, and whether by flow or descent.
+        The layers that are trained, in words, and at the end whether by ``flow`` or ``descent``.
     start
         The initial weights, in words; ``{nu:.3g}`` and the like are parameters of the instance, ``{size:.3g}`` the largest
         output weight.
@@ -37,6 +40,9 @@ class Comparison:
     mends
         By label of a premise: the least change that would make it hold, where one is known. ``{ratio:.3g}`` is the left
         side over the right one.
+    at
+        ``at(instance)(m)``: on the data of an instance, doubles for symbols of the premises that are fixed before the weights
+        but follow no power of m, at a width. What follows one is found without it.
     step
         The parameter that holds the step size, where a claim about descent is per step and the rates are not the steps.
 
@@ -54,11 +60,17 @@ class Comparison:
     flags: Mapping[str, Any] = field(default_factory=dict)
     multiple: int = 1
     mends: Mapping[str, str] = field(default_factory=dict)
+    at: Callable[[Instance], Callable[[int], Mapping[sp.Symbol, float]]] | None = None
     step: str = ""
 
     def __post_init__(self) -> None:
         if self.claim not in {claim.label for claim in self.theorem.claims}:
             raise ValueError(f"{self.theorem.label} has no claim {self.claim!r}: name the one that promises a rate")
+
+    @property
+    def descends(self) -> bool:
+        """Whether the claim is about gradient descent, which is followed much faster than flow."""
+        return self.trains.endswith("descent")
 
     @property
     def promise(self) -> Claim:

@@ -175,13 +175,19 @@ def _placed(made: Instance, level: float, share: float, top: bool) -> Instance:
         low, high = (middle, high) if ratio(inputs, weights, outer, middle) <= 1 else (low, middle)
     features = np.maximum(inputs @ weights.T, 0.0)
     towards = np.linalg.eigh(features @ features.T)[1][:, -1 if top else 0]
-    residual = level * (low or 1.0)
+    return _stepped(made, features @ outer + level * (low or 1.0) * towards, share)
+
+
+def _stepped(made: Instance, labels: Array, share: float) -> Instance:
+    """Return the instance with these labels, and the rates at a share of the largest step that they allow."""
+    inputs, weights, outer = made.inputs, made.weights, made.signs
     known = _sizes(inputs, weights, outer)
+    residual = float(np.linalg.norm(np.maximum(inputs @ weights.T, 0.0) @ outer - labels))
     known |= {t.r_0: residual, o.X_F: known[f.inputs_norm]}
     step = share * guess(STEP, known) if known[alpha_0] > 0 else 1e-3
     step = step if math.isfinite(step) else 1e-3
     plain = {**vars_of(made), "rates": (step, step)}
-    return Instance(**plain).with_labels(features @ outer + residual * towards)
+    return Instance(**plain).with_labels(labels)
 
 
 def vars_of(made: Instance) -> dict[str, Any]:
@@ -218,19 +224,22 @@ _FLAGS: dict[str, tuple[Any, Any]] = {
     **{name: part for name, part in FLAGS.items() if name not in ("scheme", "lazy", "step", "residual", "signs", "mirrored", "draw")},
     "m": (Annotated[int, "number of neurons"], 2000),
     "last": (Annotated[float, "size of the output weights: 1 for LeCun, near 0 for a network that starts at 0"], 0.1),
-    "level": (Annotated[float, "labels at this share of the distance from the output that the test allows"], 0.9),
+    "level": (Annotated[float, "labels at this share of the distance from the output that the test allows; 0 leaves them"], 0.9),
     "share": (Annotated[float, "the step, over the largest one"], 1.0),
 }  # fmt: skip
 
 
 def _build(flags: dict[str, Any]) -> Instance:
-    if flags["m"] < 1 or not flags["level"] > 0 or not flags["share"] > 0:
-        raise BadInput("--m must be at least 1, and --level and --share positive")
-    inputs, _, notes = sized_data(flags)
+    if flags["m"] < 1 or not flags["level"] >= 0 or not flags["share"] > 0:
+        raise BadInput(
+            "--m must be at least 1, --share positive, and --level positive, or 0 for the labels of the data"
+        )
+    inputs, labels, notes = sized_data(flags)
     made = _network(
         inputs, flags["m"], flags["last"], flags["seed"], {"data": flags["data"], "flags": dict(flags)}, notes
     )
-    return _placed(made, flags["level"], min(flags["share"], 1e6) * (1 - 1e-9), False)
+    share = min(flags["share"], 1e6) * (1 - 1e-9)
+    return _placed(made, flags["level"], share, False) if flags["level"] else _stepped(made, labels, share)
 
 
 def _hard(kind: str, n: int, width: int, last: float, level: float, share: float, top: bool, seed: int) -> Instance:
