@@ -224,9 +224,12 @@ def needed(
     """
     premises = given(entry)
     symbols = {symbol for part in premises for symbol in part.bound.symbols}
-    known, numbers = laws(entry.theorem, symbols, make), _planned(entry, symbols, make)
+    numbers = _planned(entry, symbols, make)
+    values = numbers(MIDDLE)
+    # what the plan speaks of may look like a power of m at small widths and be none
+    known = laws(entry.theorem, symbols - set(values), make)
     fixed = [part for part in premises if all(known.get(one, (None, 1.0))[1] == 0 for one in part.bound.symbols)]
-    values = numbers(MIDDLE) | at_width(known, MIDDLE)
+    values |= at_width(known, MIDDLE)
     broken = _missing(entry, fixed, values)
     if set(values) == symbols:
         if broken:
@@ -410,7 +413,8 @@ def _promised_there(entry: Comparison, make: Make, asks: Needed) -> float:
         return math.nan
     bound = entry.promise.bound
     symbols = set((bound.rhs if _is_contraction(bound) else bound.lhs).free_symbols)
-    values = _planned(entry, symbols, make)(asks.width) | at_width(laws(entry.theorem, symbols, make), asks.width)
+    values = _planned(entry, symbols, make)(asks.width)
+    values |= at_width(laws(entry.theorem, symbols - set(values), make), asks.width)
     if set(values) == symbols:
         return promised(entry, values)
     return promised(entry, measured(entry.theorem, symbols, make(asks.width, asks.draw)))
