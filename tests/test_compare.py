@@ -19,9 +19,10 @@ from sklearn import datasets
 from toy_card import run
 
 from theorycheck import _cli_compare, compare
+from theorycheck import compare_widths as widths
 from theorycheck._cli_compare import _refuse_degenerate
 from theorycheck._cli_flags import UsageError
-from theorycheck.compare import Needed
+from theorycheck.compare_widths import Needed
 from theorycheck.evidence import Outcome, Truth
 from theorycheck.judge import judge
 from theorycheck.report_compare import draw
@@ -50,9 +51,9 @@ def flags(tmp_path):
 
 def holds(entry, instance):
     """Whether every premise of the promised rate holds on this very network, by the card's own expressions."""
-    premises = compare.given(entry)
+    premises = widths.given(entry)
     symbols = {symbol for part in premises for symbol in part.bound.symbols}
-    values = compare.measured(entry.theorem, symbols, instance)
+    values = widths.measured(entry.theorem, symbols, instance)
     return all(judge(part.label, part.bound, values).truth is Truth.YES for part in premises)
 
 
@@ -64,7 +65,7 @@ STATED = ["chen2022.initial_scale", "caron2023.r2_data", "caron2023.r2", "razbor
 @pytest.mark.parametrize("label", STATED)
 def test_a_stated_width_is_where_the_premises_flip_on_drawn_networks(flags, label):
     make = compare.maker(ENTRIES[label], flags(np.eye(2, 3), np.array([0.3, -0.2])))
-    found = compare.needed(ENTRIES[label], make)
+    found = widths.needed(ENTRIES[label], make)
     assert found.kind == "stated"
     assert found.width - found.fails == ENTRIES[label].multiple
     assert found.width < 3_000_000
@@ -76,10 +77,10 @@ def test_a_stated_width_is_where_the_premises_flip_on_drawn_networks(flags, labe
 def test_a_stated_width_is_the_one_that_the_cards_own_example_takes(flags, label):
     data = flags(np.eye(2, 3), np.array([0.3, -0.2]))
     entry = ENTRIES[label]
-    found = compare.needed(entry, compare.maker(entry, data))
+    found = widths.needed(entry, compare.maker(entry, data))
     assert -1 <= entry.theorem.example(**data, m=0).m - found.width <= 2
     # half the allowed chance of failure asks for more
-    assert compare.needed(entry, compare.maker(entry, {**data, "delta": 0.25})).width > found.width
+    assert widths.needed(entry, compare.maker(entry, {**data, "delta": 0.25})).width > found.width
 
 
 @pytest.mark.parametrize("label", ["razborov2022.r1", "chen2022.e", "chen2022.scale"])
@@ -87,7 +88,7 @@ def test_a_tested_width_is_where_the_test_of_the_drawn_network_flips(flags, labe
     entry = ENTRIES[label]
     y = np.array([0.4, 0.4, 0.38]) if label == "chen2022.e" else GOOD["y"]
     make = compare.maker(entry, flags(y=y))
-    found = compare.needed(entry, make, draws=2, cap=8000)
+    found = widths.needed(entry, make, draws=2, cap=8000)
     assert found.kind == "tested"
     assert len(found.draws) == 2
     assert found.width == max(found.draws) == found.draws[found.draw]
@@ -95,23 +96,23 @@ def test_a_tested_width_is_where_the_test_of_the_drawn_network_flips(flags, labe
         assert holds(entry, make(width, number))
     if found.fails:
         assert not holds(entry, make(found.fails, found.draw))
-        assert found.width <= max(compare.CLOSE * found.fails, found.fails + entry.multiple)
+        assert found.width <= max(widths.CLOSE * found.fails, found.fails + entry.multiple)
 
 
 def test_a_test_that_no_draw_passes_has_no_width(flags):
     entry = ENTRIES["caron2023.r0"]
-    found = compare.needed(entry, compare.maker(entry, flags()), draws=2, cap=300)
+    found = widths.needed(entry, compare.maker(entry, flags()), draws=2, cap=300)
     assert (found.width, found.fails, found.draws) == (None, 300, (None, None))
     assert [one.label for one in found.missing] == ["test"]
     assert found.missing[0].lhs > found.missing[0].rhs
 
 
 def test_laws_tell_powers_of_m_from_numbers_of_the_draw():
-    assert compare._power(3.0, 3.0, 3.0, 3.0) == 0
-    assert compare._power(2.0, 4.0, 8.0, 4.0) == 1
-    assert compare._power(2**0.5, 1.0, 2**-0.5, 1.0) == -0.5
+    assert widths._power(3.0, 3.0, 3.0, 3.0) == 0
+    assert widths._power(2.0, 4.0, 8.0, 4.0) == 1
+    assert widths._power(2**0.5, 1.0, 2**-0.5, 1.0) == -0.5
     for numbers in [(2.0, 4.0, 8.0, 4.1), (2.0, 4.0, 6.0, 4.0), (1.0, -1.0, 1.0, -1.0), (1.0, math.nan, 1.0, 1.0)]:
-        assert compare._power(*numbers) is None
+        assert widths._power(*numbers) is None
 
 
 def test_a_premise_whose_two_sides_both_depend_on_m_is_solved_for_m(flags):
@@ -122,7 +123,7 @@ def test_a_premise_whose_two_sides_both_depend_on_m_is_solved_for_m(flags):
     bound = Bound(1000 * sp.sqrt(m) + 7, m ** sp.Rational(3, 2))
     parts = tuple(replace(part, bound=bound) if part is width else part for part in entry.theorem.assumptions)
     implicit = replace(entry, theorem=replace(entry.theorem, assumptions=parts))
-    found = compare.needed(implicit, compare.maker(implicit, flags(np.eye(2, 3), np.array([0.3, -0.2]))))
+    found = widths.needed(implicit, compare.maker(implicit, flags(np.eye(2, 3), np.array([0.3, -0.2]))))
     assert (found.fails, found.width) == (1000, 1001)
 
 
@@ -144,7 +145,7 @@ BIG = {"X": 1.5 * np.eye(3), "y": GOOD["y"]}
 def test_what_the_data_break_never_applies(flags, data, premises):
     fixed, seen = flags(**data), 0
     for entry in ENTRIES.values():
-        if premises & {part.label for part in compare.given(entry)}:
+        if premises & {part.label for part in widths.given(entry)}:
             line = compare.line(entry, compare.maker(entry, fixed), draws=1, cap=64, widest=0, other=0)
             assert not line.applies, entry.theorem.label
             assert math.isnan(line.promised)
@@ -164,12 +165,12 @@ def test_the_same_theorems_apply_where_nothing_is_broken(flags, label):
 
 def test_the_least_change_that_is_named_is_one_that_helps(flags):
     entry = ENTRIES["chen2022.a_random"]
-    (missing,) = compare.needed(entry, compare.maker(entry, flags())).missing
+    (missing,) = widths.needed(entry, compare.maker(entry, flags())).missing
     ratio = missing.lhs / missing.rhs
     assert f"{ratio:.3g} times smaller" in missing.mend
     for factor, applies in ((1.01, True), (0.99, False)):
         make = compare.maker(entry, flags(y=GOOD["y"] / (factor * ratio)))
-        assert (compare.needed(entry, make).width is not None) is applies
+        assert (widths.needed(entry, make).width is not None) is applies
 
 
 # --- data and lines --------------------------------------------------------------------------------------

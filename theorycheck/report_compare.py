@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from theorycheck.compare import Line, Missing, Needed
+from theorycheck.compare import Line
+from theorycheck.compare_widths import Missing, Needed
 from theorycheck.comparison import Comparison
 from theorycheck.report_json import surroundings
 from theorycheck.report_table import STYLES
