@@ -31,11 +31,6 @@ _CLAIMS = {claim.label: claim.bound for claim in c.CHERNOFF.claims}
 
 # --- C1: the Gram of the first layer --------------------------------------------------------------------
 
-KEPT = identity(
-    "kept", "E min(a^2, 4) for a standard normal a",
-    2 * sp.Integral(_z**2 * _DENSITY, (_z, 0, 2)) + 8 * sp.Integral(_DENSITY, (_z, 2, sp.oo)), o.NORMAL.kept,
-)  # fmt: skip
-
 
 def _network(seed: int, normal: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return inputs ``(n, d)``, gates ``(n, m)`` and output weights ``(m,)``."""
@@ -71,12 +66,10 @@ def _mean(law: o.OutputLaw, least: sp.Expr) -> sp.Expr:
 
 def _first(name: str) -> tuple[Proof, Proof]:
     law, label = o.LAWS[name], f"G_W, {name}"
-    parts = (KEPT,) if law is o.NORMAL else ()
-    known = tuple(part.label for part in parts)
     event = Event("half", Bound(o.floor_W(law), truncated), P_W)
     bounded = sampled("summands", "min(a_j^2, cap) M_j is at most cap |X|^2: divided by it, at most 1", Bound(summand, sp.S.One), lambda seed: _summand(seed, law))  # fmt: skip
     gram = of_claim(
-        c.CHERNOFF, label, *parts, bounded, _chernoff(P_W, o.n, _mean(law, o.lam_W), "summands", *known),
+        c.CHERNOFF, label, bounded, _chernoff(P_W, o.n, _mean(law, o.lam_W), "summands"),
         combine("failure", "which is what the width allows", Bound(P_W, o.p), {"Chernoff": 1, f"{GIVEN}width, {name}": 1}),
         sampled("truncation", "the whole sum is above the truncated one", Bound(truncated, i.ell_W), lambda seed: _truncated(seed, law)),
         combine("together", "one after the other", _CLAIMS[label], {f"{EVENT}half": 1, "truncation": 1}),
@@ -85,8 +78,8 @@ def _first(name: str) -> tuple[Proof, Proof]:
     one = f"one sample, {name}"
     chance = c.one_normal if law is o.NORMAL else c.one_signs
     single = of_claim(
-        c.CHERNOFF, one, *parts, bounded, _chernoff(chance, sp.S.One, _mean(law, t.X_norm**2 / 2), "summands", *known),
-        combine("together", "for one sample, whose limit Gram is |x|^2/2", _CLAIMS[one], {"Chernoff": 1}),
+        c.CHERNOFF, one, bounded, _chernoff(chance, sp.S.One, _mean(law, t.X_norm**2 / 2), "summands"),
+        combine("together", "for one sample, whose limit Gram is |x|^2/2", _CLAIMS[one], {"Chernoff": 1}), chain=("together",),
     )  # fmt: skip
     return gram, single
 
@@ -221,7 +214,7 @@ def _largest(seed: int) -> Mapping[sp.Symbol, float]:
 TOTAL = of_claim(
     sizes.SIZES, "total",
     apply("chi-squared", "|a|^2 = h chi^2 with m/h degrees of freedom", textbook_tails.CHI_SQUARED.lemma, {textbook.chance: sizes.too_long, textbook.count: o.DRAWN, textbook.excess: o.ell}, {}, _CHANCE),
-    combine("together", "at u = log(1/p)", Bound(sizes.too_long, o.p), {"chi-squared": 1}),
+    combine("together", "at u = log(1/p)", Bound(sizes.too_long, o.p), {"chi-squared": 1}), chain=("chi-squared",),
 )  # fmt: skip
 LARGEST = of_claim(
     sizes.SIZES, "largest",

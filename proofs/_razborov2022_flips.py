@@ -171,11 +171,11 @@ COUNT = of_claim(
     combine("failure", "together", Bound(P_near, o.p), {"union": 1, "Laplace": o.n, "exponent": o.n, "exponentials": o.n}),
     sampled("near and far", "flips farther than tau cost more than tau^2 each", Bound(fc.reached, near + t.R_W**2 / TAU**2), _counts),
     combine("together", "one after the other", fc.FLIP_COUNT.claims[0].bound, {"near and far": 1, "far": 1, f"{EVENT}near": 1, "positive": 0, _MOVES: 0}),
-    events=(Event("near", Bound(near, 2 * o.m * TAU), P_near),), failure="failure",
+    events=(Event("near", Bound(near, 2 * o.m * TAU), P_near),), failure="failure", chain=("together",),
 )  # fmt: skip
 
 PROOFS: tuple[Proof, ...] = (
-    of_claim(f.FLIPS, "P1", *_FEATURES), of_claim(f.FLIPS, "P2", _OUTER), of_claim(f.FLIPS, "P3", _FLIPS), of_claim(f.FLIPS, "P4", *_KNAPSACK), TOGETHER, COUNT,
+    of_claim(f.FLIPS, "P1", *_FEATURES), of_claim(f.FLIPS, "P2", _OUTER, chain=("P2",)), of_claim(f.FLIPS, "P3", _FLIPS), of_claim(f.FLIPS, "P4", *_KNAPSACK), TOGETHER, COUNT,
 )  # fmt: skip
 
 if __name__ == "__main__":

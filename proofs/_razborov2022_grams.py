@@ -98,7 +98,7 @@ def _of(layer: str) -> tuple[Proof, ...]:
         of_claim(
             e.SPECTRUM, all_degrees, kernel, _positive(layer, e.LAST), *bounds,
             sampled("series", "a least eigenvalue of a sum is at least the sum of theirs; degrees 0 and 1 are Grams", Bound(whole, low), _data(layer), "kernel", f"tail {e.LAST}"),
-            combine("together", "degree by degree", _CLAIMS[all_degrees], {"series": 1, **factors}),
+            combine("together", "degree by degree", _CLAIMS[all_degrees], {"series": 1, **factors}), chain=("together",),
         ),
         *(
             of_claim(

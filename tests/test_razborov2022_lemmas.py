@@ -147,10 +147,10 @@ def test_sizes_of_output_weights_have_the_chances_of_scipy():
 
 def test_both_grams_and_their_limits_are_those_of_a_large_network():
     inputs = np.array([[1.0, 0.5, 0.0], [-0.3, 1.0, 2.0]])
-    run = Run(initial.drawn(inputs, 200_000, normal=True, seed=3))
+    run = Run(initial.drawn(inputs, 40_000, normal=True, seed=3))
     for part, limit in ((True, setting.measure.kappa), (False, initial.limit_values)):
-        seen, mean = float(initial.least_of(part)(run).value) / 200_000, float(limit(run).value)
-        assert abs(seen / mean - 1) < 0.03
+        seen, mean = float(initial.least_of(part)(run).value) / 40_000, float(limit(run).value)
+        assert abs(seen / mean - 1) < 0.06
     repeated = Run(initial.drawn(np.array([[1.0, 2.0], [2.0, 4.0]]), 4))
     assert float(initial.limit_values(repeated).value) == 0
     opposite = Run(initial.drawn(np.array([[1.0, 2.0], [-1.0, -2.0]]), 4))
@@ -205,7 +205,7 @@ def test_the_knapsack_is_above_every_set_of_gates_and_the_wrong_ones_are_not():
 
 @pytest.mark.parametrize("way", moved.WAYS)
 def test_weights_move_within_the_radius_and_flip_gates(way):
-    made = flips.FLIPS.example(n=3, d=6, signs="normal", way=way, radius=1.0)
+    made = flips.FLIPS.example(n=3, d=6, signs="normal", way=way, radius=1.0, label=30.0, step=0.5)
     run = Run(made)
     if way != "descent":
         assert 0 < float(moved.distance(True)(run).value) <= 1 + 1e-9

@@ -136,6 +136,6 @@ FLIPS = Theorem(
         {"n": 3, "d": 6, "signs": "normal"},
         {"n": 3, "d": 6, "signs": "normal", "way": "cheapest", "radius": 0.3},
         {"data": "breast_cancer", "rows": 4, "signs": "normal", "way": "cheapest"},
-        {"data": "breast_cancer", "rows": 4, "way": "descent"},
+        {"data": "breast_cancer", "rows": 4, "way": "descent", "m": 20, "step": 0.5},
     ),
 )  # fmt: skip
