@@ -41,21 +41,32 @@ thin = {k: sp.Symbol(f"s_{k}", nonnegative=True) for k in (2, 4)}
 # --- the two kernels, per product of norms -----------------------------------------------------------
 
 
-def _kernels() -> dict[str, sp.Expr]:
-    slopes, values = (dual(expr, "kernel") for expr in (_RELU.slope, _RELU.expr))
-    assert slopes is not None
-    assert values is not None
-    one = {QU: sp.S.One, QV: sp.S.One}
-    return {"W": RHO * slopes.closed_form.xreplace(one), "a": values.closed_form.xreplace(one)}
+def _duals() -> tuple[sp.Expr, sp.Expr]:
+    found = [dual(expr, "kernel") for expr in (_RELU.slope, _RELU.expr)]
+    slopes, values = (one.closed_form.xreplace({QU: sp.S.One, QV: sp.S.One}) for one in found if one is not None)
+    return slopes, values
 
 
-KERNELS = _kernels()
+_SLOPES, _VALUES = _duals()
+KERNELS = {"W": RHO * _SLOPES, "a": _VALUES}
+
+
+@lru_cache(maxsize=64)
+def _derivative(layer: str, order: int) -> sp.Expr:
+    """Return a derivative of the dual of the slope, or of ReLU; from the second on it is algebraic, so its own follow fast."""
+    if order == 0:
+        return _SLOPES if layer == "W" else _VALUES
+    found = sp.diff(_derivative(layer, order - 1), RHO)
+    return sp.simplify(found) if order <= 2 else found
 
 
 @lru_cache(maxsize=64)
 def coefficient(layer: str, degree: int) -> sp.Expr:
     """Return the coefficient of ``rho^degree`` of a kernel, ``"W"`` or ``"a"``."""
-    return sp.nsimplify(sp.simplify(sp.diff(KERNELS[layer], RHO, degree).subs(RHO, 0) / sp.factorial(degree)))
+    order = degree - 1 if layer == "W" else degree
+    if order < 0:
+        return sp.S.Zero
+    return sp.expand(_derivative(layer, order).subs(RHO, 0)) / sp.factorial(order)
 
 
 @lru_cache(maxsize=64)
