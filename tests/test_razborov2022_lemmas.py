@@ -244,6 +244,6 @@ def test_neurons_in_pairs_are_even():
 
 def test_the_kept_mean_of_truncated_squares_is_the_integral_that_defines_it():
     """Its closed form is typed, because SymPy's own integral would cost every start of the program two seconds."""
-    found = o.KEPT_NORMAL
+    found = odds.KEPT_NORMAL
     assert abs(found.closed_form.evalf(30) - found.definition.evalf(30)) < 1e-20
     assert abs((found.closed_form + sp.Rational(1, 10**6)).evalf(30) - found.definition.evalf(30)) > 1e-7

@@ -243,14 +243,8 @@ def hunt(
     Worse is a worse outcome (refuted is worst), then less relative slack. Instances whose premises surely fail are
     skipped without a simulation. Stops at the first refutation.
 
-    Parameters
-    ----------
-    claim
-        A claim or a sabotage of the theorem.
-    examples
-        How many instances to look at.
-    progress
-        Called with the fraction done.
+    ``claim`` is a claim or a sabotage of the theorem, ``examples`` how many instances to look at; ``progress`` is called with
+    the fraction done.
     """
     from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
     from hypothesis import seed as seeded

@@ -5,6 +5,7 @@ from theorycheck.theorems.razborov2022.certificates import CERTIFICATES
 from theorycheck.theorems.razborov2022.chernoff import CHERNOFF
 from theorycheck.theorems.razborov2022.comparisons import COMPARISONS
 from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
+from theorycheck.theorems.razborov2022.experiments_widths import FIRST, LECUN, ORDERS
 from theorycheck.theorems.razborov2022.flip_count import FLIP_COUNT
 from theorycheck.theorems.razborov2022.flips import FLIPS
 from theorycheck.theorems.razborov2022.linearised import LINEARISED
@@ -45,7 +46,7 @@ PAPER = Paper(
         PaperClaim(
             "improves",
             "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
-            (NGUYEN.label,),
+            (LECUN.label, FIRST.label, ORDERS.label),
         ),
         PaperClaim(
             "beyond",
