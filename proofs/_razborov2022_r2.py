@@ -70,12 +70,11 @@ def _chernoff(label: str, chance: sp.Symbol, expected: sp.Expr, *stands_on: str)
 
 def _floor(card: Theorem, law: o.OutputLaw) -> Proof:
     found, fair = w.conditions(law), w.delta / w.EVENTS
-    kept = (ch.KEPT,) if law is o.NORMAL else ()
     none = {_INPUT: 0, _DELTA: 0}
     far = o.n * sp.exp(-_PER * sp.Rational(3, 4) * o.lam_a)
     return of_claim(
-        card, "floor", *kept,
-        _chernoff("C1", Q_W, o.m * law.kept * o.lam_W / (law.cap * t.X_norm**2), *(part.label for part in kept)),
+        card, "floor",
+        _chernoff("C1", Q_W, o.m * law.kept * o.lam_W / (law.cap * t.X_norm**2)),
         sampled("W counted", "an event that is not counted cannot fail", Bound(P_W, w.use_W * Q_W), _counted),
         combine("chance W", "which is what the width allows", Bound(P_W, fair), {"W counted": 1, "C1": w.use_W, f"{GIVEN}Chernoff W": 1, **none}),
         apply("cut", "what truncation loses", ch.CUT.lemma, {}, {"beyond the mean": f"{GIVEN}u_0 at least 1"}),
