@@ -29,7 +29,7 @@ from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022 import widths
 from theorycheck.theorems.razborov2022.certificates import guess
-from theorycheck.theorems.razborov2022.examples import problem
+from theorycheck.theorems.razborov2022.examples import problem, sized_data
 
 _EPS = float(np.finfo(float).eps)
 
@@ -69,6 +69,30 @@ def drawn(
         )  # fmt: skip
 
     return at(0)
+
+
+def drawn_with_data(
+    n: int, d: int, m: int, *, draw: int = 0, seed: int = 0, notes: tuple[str, ...] = (), **more: Any
+) -> Instance:
+    """Return the same on Gaussian inputs ``(n, d)``, rows N(0, I), which every redraw draws again as well as the weights."""
+    made = drawn(np.random.default_rng([seed, draw, 8]).standard_normal((n, d)), m, seed=seed, **more)
+    if draw:
+        assert made.redraw is not None
+        made = made.redraw(made, draw)
+    return replace(
+        made,
+        notes=notes,
+        redraw=lambda again, draw: drawn_with_data(n, d, m, draw=draw, seed=seed, notes=notes, **more),
+    )
+
+
+def shape_of(flags: dict[str, Any]) -> tuple[int, int, tuple[str, ...]]:
+    """Return n and d of an example whose data are drawn, and a note: of a data set only the shape is taken."""
+    inputs = sized_data(flags)[0]
+    n, d = inputs.shape
+    if flags["data"] == "normal":
+        return n, d, ()
+    return n, d, (f"Gaussian data of the shape of {flags['data']}, {n} rows of {d}: of its own rows nothing is said",)
 
 
 def build(flags: dict[str, Any], *names: str) -> Instance:
