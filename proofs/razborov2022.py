@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _razborov2022_chances
 import _razborov2022_conserved
+import _razborov2022_data
 import _razborov2022_descent
 import _razborov2022_flips
 import _razborov2022_flow
@@ -34,6 +35,7 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_linearised.PROOFS,
     *_razborov2022_oymak.PROOFS,
     *_razborov2022_grams.PROOFS,
+    *_razborov2022_data.PROOFS,
     *_razborov2022_chances.PROOFS,
     *_razborov2022_flips.PROOFS,
     *_razborov2022_widths.PROOFS,

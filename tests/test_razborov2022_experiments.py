@@ -340,8 +340,8 @@ def test_f2_is_the_theorys_bound_with_its_better_constants():
         o.m: float(m),
         w.P: 2.5,
         w.delta: 0.01,
-        refined._d: float(d),
-        refined._S: 77.0,
+        o.d: float(d),
+        refined.S: 77.0,
     }
     found = float(refined.F2.subs(at))
     big, t_0 = math.log(math.e * n), 6.293 * math.log(6.81 * m / p)
@@ -371,12 +371,12 @@ def test_f2_bounds_the_jacobians_change_by_flips():
     flips = (inputs @ (weights + change).T > 0) ^ (heights > 0)
     gram = (inputs @ inputs.T) * (flips.astype(float) @ flips.T)
     radius, count = float(np.linalg.norm(change)), int(flips.sum(axis=1).max())
-    at = {t.kappa: 1.0, t.eta_W: 1.0, o.n: float(n), o.m: float(m), w.P: radius, w.delta: p, refined._d: float(d)}
-    bound = float(refined.F2.subs({**at, refined._S: float(count)}))
+    at = {t.kappa: 1.0, t.eta_W: 1.0, o.n: float(n), o.m: float(m), w.P: radius, w.delta: p, o.d: float(d)}
+    bound = float(refined.F2.subs({**at, refined.S: float(count)}))
     found = float(np.linalg.eigvalsh(gram)[-1])
     assert count == 60
     assert 0 < found < bound
-    assert float(refined.F2.subs({**at, refined._S: 0.0})) == 0.0
+    assert float(refined.F2.subs({**at, refined.S: 0.0})) == 0.0
 
 
 @pytest.mark.parametrize(("theorem", "q", "wanted"), [("R2", 1.8, 7 / 3), ("R3", 1.8, 1.25), ("R3", 1.2, 1.0)])

@@ -1,4 +1,4 @@
-"""More textbook results (:mod:`.textbook`): tails above the mean, of counts, chi-squared variables and norms of random signs."""
+"""More textbook results (:mod:`.textbook`): tails above the mean, of counts, chi-squared variables and norms; caps of a sphere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 from theorycheck.proof import Proof
 from theorycheck.proof_steps import cited
 from theorycheck.statement import Bound
-from theorycheck.textbook import angle, chance, count, entry, excess, expected, first, lipschitz
+from theorycheck.textbook import angle, chance, count, entry, excess, expected, first, lipschitz, mean, size
 
 
 def _count_above(seed: int) -> Mapping[sp.Symbol, float]:
@@ -57,4 +57,37 @@ SIGN_NORM = entry(
     cited("bounded differences", "P(|V a| >= E |V a| + u) <= exp(-u^2/(2 |V|_F^2)): a sign changes |V a| by at most 2 |v_j|", Bound(chance, sp.exp(-(excess**2) / (2 * lipschitz**2))), "Boucheron, Lugosi, Massart, Concentration Inequalities (2013), Theorem 6.2", _sign_norm),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM)
+
+def _cap(seed: int) -> Mapping[sp.Symbol, float]:
+    """The exact chance that a coordinate of a point on the sphere is at least some number."""
+    rng = np.random.default_rng(seed)
+    d, above = int(rng.choice([1, 2, 3, 10, 300])), float(rng.uniform(0, 1.1)) * float(rng.choice([1, 0.1]))
+    square = float(stats.beta.sf(above**2, 0.5, (d - 1) / 2)) if d > 1 else float(above <= 1)
+    return {chance: square / 2, count: d, first: above}
+
+
+CAP = entry(
+    "spherical cap", {},
+    cited("cap", "P(u . e >= r) <= exp(-M r^2/2), u uniform on the unit sphere in M dimensions", Bound(chance, sp.exp(-count * first**2 / 2)), "K. Ball, An elementary introduction to modern convex geometry (1997), Lemma 2.2", _cap),
+)  # fmt: skip
+
+
+def _norm(seed: int) -> Mapping[sp.Symbol, float]:
+    """E |G| for one row: the mean of a chi variable; for two: the density of both eigenvalues of G G', on a grid."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(2, 20))
+    if seed % 2:
+        return {mean: float(stats.chi.mean(d)), size: 1, count: d}
+    grid = np.linspace(0, (np.sqrt(d) + 7) ** 2, 1200) + 1e-6
+    # l_1 > l_2 have a density in proportion to (l_1 l_2)^((d - 3)/2) exp(-(l_1 + l_2)/2) (l_1 - l_2)
+    one = np.exp((d - 3) / 2 * np.log(grid) - grid / 2 - (d - 3) / 2 * np.log(d))
+    density = np.outer(one, one) * np.maximum(grid[:, None] - grid[None, :], 0)
+    return {mean: float(np.sqrt(grid) @ density.sum(axis=1) / density.sum()), size: 2, count: d}
+
+
+NORM = entry(
+    "norm of a Gaussian matrix", {},
+    cited("Gordon", "E |G| <= sqrt n + sqrt M, G of n rows and M columns, standard normal", Bound(mean, sp.sqrt(size) + sp.sqrt(count)), "Davidson, Szarek, Handbook of the Geometry of Banach Spaces 1 (2001), Theorem II.13", _norm, count=16),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM)

@@ -8,6 +8,7 @@ from theorycheck.theorems.razborov2022.experiments import EXPERIMENTS, PHASE
 from theorycheck.theorems.razborov2022.experiments_widths import FIRST, LECUN, ORDERS
 from theorycheck.theorems.razborov2022.flip_count import FLIP_COUNT
 from theorycheck.theorems.razborov2022.flips import FLIPS
+from theorycheck.theorems.razborov2022.gaussian_data import GAUSSIAN_DATA
 from theorycheck.theorems.razborov2022.linearised import LINEARISED
 from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
 from theorycheck.theorems.razborov2022.normal_form import CONSERVED
@@ -19,6 +20,7 @@ from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
 from theorycheck.theorems.razborov2022.r2_closed import CLOSED
+from theorycheck.theorems.razborov2022.refined_card import REFINED
 from theorycheck.theorems.razborov2022.sizes import SIZES
 from theorycheck.theorems.razborov2022.spectrum import SPECTRUM
 
@@ -68,10 +70,12 @@ THEOREMS: tuple[Theorem, ...] = (
     R1_DESCENT,
     LINEARISED,
     SPECTRUM,
+    GAUSSIAN_DATA,
     CHERNOFF,
     SIZES,
     FLIPS,
     FLIP_COUNT,
+    REFINED,
     R2,
     R2_GAUSSIAN,
     CLOSED,

@@ -6,41 +6,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from flint import arb_mat, ctx
 from scipy.optimize import brentq
 
 from theorycheck import measure
 from theorycheck.certify.checkpoint import instance_of
 from theorycheck.data import BadInput
-from theorycheck.data_angles import parallel_pairs
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
-from theorycheck.grams import Array, dual_balls, dual_matrix
+from theorycheck.grams import Array
 from theorycheck.model import Instance
-from theorycheck.spectrum import BALL_SIZE, PRECISION, least_eigenvalue, measured_least
+from theorycheck.spectrum import BALL_SIZE, measured_least
 from theorycheck.statement import Assumption, Bound, Quantity
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
+from theorycheck.theorems.razborov2022 import widths
 from theorycheck.theorems.razborov2022.certificates import guess
-from theorycheck.theorems.razborov2022.examples import problem
+from theorycheck.theorems.razborov2022.examples import problem, sized_data
 
 _EPS = float(np.finfo(float).eps)
-#: beyond this nothing is truncated in doubles
-_FAR = 37.0
 
 ell_W, ell_a = sp.symbols("ell_W ell_a", real=True)
 Phi, output = sp.symbols("|Phi|_F |f_0|", nonnegative=True)
-normal = sp.Symbol("A_0", nonnegative=True)
+normal = sp.Symbol("N_a", nonnegative=True)
 
 # --- draws -------------------------------------------------------------------------------------------
 
@@ -74,6 +69,30 @@ def drawn(
         )  # fmt: skip
 
     return at(0)
+
+
+def drawn_with_data(
+    n: int, d: int, m: int, *, draw: int = 0, seed: int = 0, notes: tuple[str, ...] = (), **more: Any
+) -> Instance:
+    """Return the same on Gaussian inputs ``(n, d)``, rows N(0, I), which every redraw draws again as well as the weights."""
+    made = drawn(np.random.default_rng([seed, draw, 8]).standard_normal((n, d)), m, seed=seed, **more)
+    if draw:
+        assert made.redraw is not None
+        made = made.redraw(made, draw)
+    return replace(
+        made,
+        notes=notes,
+        redraw=lambda again, draw: drawn_with_data(n, d, m, draw=draw, seed=seed, notes=notes, **more),
+    )
+
+
+def shape_of(flags: dict[str, Any]) -> tuple[int, int, tuple[str, ...]]:
+    """Return n and d of an example whose data are drawn, and a note: of a data set only the shape is taken."""
+    inputs = sized_data(flags)[0]
+    n, d = inputs.shape
+    if flags["data"] == "normal":
+        return n, d, ()
+    return n, d, (f"Gaussian data of the shape of {flags['data']}, {n} rows of {d}: of its own rows nothing is said",)
 
 
 def build(flags: dict[str, Any], *names: str) -> Instance:
@@ -137,27 +156,16 @@ def least_of(first: bool) -> measure.Measure:
 
 def limit_values(run: Run) -> Measured:
     """Return ``lambda_a``, the least eigenvalue of the limit ``E s(Xw) s(Xw)'``; exactly 0 where a null vector is known."""
-    return _limit_values(run.instance.inputs.tobytes(), run.instance.inputs.shape)
-
-
-@lru_cache(maxsize=64)
-def _limit_values(data: bytes, shape: tuple[int, int]) -> Measured:
-    inputs = np.frombuffer(data).reshape(shape)
-    zero = not np.all(np.any(inputs != 0, axis=1))
-    if zero or (len(inputs) > 1 and any(sign > 0 for _, _, sign in parallel_pairs(inputs))):
-        return Measured(0.0, 0.0, rigorous=True)
-    expr = activation("relu").expr
-    if len(inputs) <= BALL_SIZE:
-        with ctx.workprec(PRECISION):
-            rows = arb_mat(inputs.tolist())
-            exact = dual_balls(expr, rows * rows.transpose())
-        assert exact is not None
-        return measured_least(least_eigenvalue(exact))
-    found = dual_matrix(expr, inputs, 1.0)
-    if not np.all(np.isfinite(found.matrix)):
+    with np.errstate(all="ignore"):
+        found = widths.least_of_values(run.instance.inputs)
+    if not (math.isfinite(found.lower) and math.isfinite(found.upper)):
         return Measured(np.nan)
-    seen = measured_least(least_eigenvalue(found.matrix, found.error))
-    return Measured(seen.value, seen.error)
+    # never below 0: it is a mean of Grams
+    seen = measured_least(found)
+    high = max(float(seen.value + seen.error), 0.0)
+    return Measured.between(
+        min(max(float(seen.value - seen.error), 0.0), high), high, len(run.instance.inputs) <= BALL_SIZE
+    )
 
 
 def input_size(run: Run) -> Measured:
@@ -170,11 +178,8 @@ def input_size(run: Run) -> Measured:
 def truncation(run: Run) -> Measured:
     """Return the least ``u_0`` above sqrt 2 with TAIL <= TAIL_ALLOWED, rounded up (errata B9); a large one if lambda_a may be 0."""
     low, size = limit_values(run), float(input_size(run).value)
-    values = {o.X_F: size * (1 + 1e-12), o.lam_a: float(low.value - low.error)}
-    if not (values[o.lam_a] > 0 and math.isfinite(size)):
-        return Measured(_FAR, 0.0, rigorous=True)
-    gap: Callable[[float], float] = lambda u: guess(o.TAIL, {**values, o.u_0: u}) / guess(o.TAIL_ALLOWED, values) - 1  # noqa: E731
-    return Measured(brentq(gap, math.sqrt(2), _FAR) * (1 + 1e-9), 0.0, rigorous=True)
+    found = widths.truncated_at(size * (1 + 1e-12), float(low.value - low.error))
+    return Measured(min(found, widths.FAR), 0.0, rigorous=True)
 
 
 def _features(run: Run) -> Array:

@@ -10,10 +10,11 @@ from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
 
 fallen = sp.Symbol("rho_k", real=True)
-RATE = 2 * (1 - t.c) ** 2 * t.alpha_squared
-FLOOR = (1 - t.c) ** 2 * t.alpha_squared
+#: the certificate's rate of the loss; the Gram's floor is half of it
+RATE = t.CONCLUSIONS["flow"][0].expr
+FLOOR = RATE / 2
 #: the share of the loss that a step takes off: 1 less the certificate's contraction
-GAIN = t.Q * t.alpha_squared
+GAIN = 1 - t.CONCLUSIONS["descent"][0].expr
 TAKEN = 1 - sp.exp(-fallen)
 
 _SAYS = {

@@ -26,9 +26,9 @@ from theorycheck.model import Instance
 from theorycheck.spectrum import least_eigenvalue, measured_least
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
+from theorycheck.theorems.razborov2022 import initial as i
 from theorycheck.theorems.razborov2022 import nguyen as f
 from theorycheck.theorems.razborov2022 import odds as o
-from theorycheck.theorems.razborov2022 import r2_setting as r
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022.certificates import guess
@@ -136,7 +136,7 @@ def simulate(instance: Instance) -> Run:
 
 _QUANTITIES = (
     *(part for part in s.SHARED if part.symbol in (t.r_0, t.kappa, t.eta_W, t.eta_a, s.relu)),
-    Quantity(o.X_F, "Frobenius norm of the inputs", r.frobenius),
+    Quantity(o.X_F, "Frobenius norm of the inputs", i.input_size),
     Quantity(alpha_0, "n-th singular value of the features s(X W') at time 0", lambda run: nth_singular(run.instance.inputs, run.instance.weights)),
     Quantity(size_1, "spectral norm of the first layer at time 0", lambda run: _norm(run.instance.weights)),
     Quantity(size_2, "norm of the output weights at time 0", lambda run: _norm(run.instance.signs[:, None])),

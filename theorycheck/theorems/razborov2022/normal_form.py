@@ -27,6 +27,7 @@ from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference,
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems._data import DATA, data_of, keyword_example
+from theorycheck.theorems.razborov2022.statements import eta_a, eta_W, relu
 
 m, d, n, eta, label_norm = sp.symbols("m d n eta |y|", positive=True)
 
@@ -93,7 +94,6 @@ def normal_form(name: str, width: int, dimension: int) -> tuple[float, float, fl
 # --- what gradient flow conserves -------------------------------------------------------------------------
 
 inner_0, inner_T, outer_0, outer_T = sp.symbols("u_0 u_T b_0 b_T", nonnegative=True)
-eta_W, eta_a, is_relu = sp.symbols("eta_W eta_a A_0", nonnegative=True)
 #: of a neuron, at the start and at the last time
 BEFORE, AFTER = eta_a * inner_0 - eta_W * outer_0, eta_a * inner_T - eta_W * outer_T
 
@@ -162,7 +162,7 @@ def _instances() -> SearchStrategy[Instance]:
 
 
 _ASSUMED = (
-    Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, is_relu)),
+    Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, relu)),
     Assumption("trained", "both layers move", Bound(sp.S.Zero, eta_W * eta_a, strict=True)),
 )
 _GIVEN = tuple(part.label for part in _ASSUMED)
@@ -181,7 +181,7 @@ CONSERVED = Theorem(
         _quantity(outer_T, "a_Tj^2", inner=False, end=True),
         Quantity(eta_W, "rate of the first layer", measure.constant(lambda run: run.instance.rates[0])),
         Quantity(eta_a, "rate of the output weights", measure.constant(lambda run: run.instance.rates[1])),
-        Quantity(is_relu, "1 if the activation is max(0, z), else 0", measure.constant(lambda run: run.instance.activation.leak == 0.0)),
+        Quantity(relu, "1 if the activation is max(0, z), else 0", measure.constant(lambda run: run.instance.activation.leak == 0.0)),
     ),
     assumptions=_ASSUMED,
     claims=with_looseness(

@@ -1,4 +1,4 @@
-"""Gaussian initial weights: what holds with which probability (razborov2022, sections 4.3 and 4.4), in symbols.
+"""Gaussian initial weights and data: what holds with which probability (razborov2022, sections 4.2 to 4.4), in symbols.
 
 Rows of ``W_0`` are N(0, I), output weights random signs or N(0, 1). Each chance is that of *failing*; ``ell`` is
 ``log(1/p)`` and ``ell_n`` is ``log(n/p)`` for the chance ``p`` that one event may fail with, so that a width condition is
@@ -15,7 +15,7 @@ import sympy as sp
 from theorycheck.statement import Derivation
 from theorycheck.theorems.razborov2022.statements import X_norm, kappa
 
-n, m = sp.symbols("n m", positive=True)
+n, d, m = sp.symbols("n d m", positive=True)
 #: the chance that one event may fail with
 p = sp.Symbol("p", positive=True)
 X_F = sp.Symbol("|X|_F", nonnegative=True)
@@ -90,6 +90,17 @@ RATE_A = _PER_MEAN * (1 - _LOST) * lam_a / TRUNCATED
 FEATURES = X_F * sp.sqrt(m / 2) + X_norm * sp.sqrt(2 * ell)
 #: |f_0| is at most kappa times this, but with chance 2 p
 OUTPUT = (1 + sp.sqrt(2 * ell)) * FEATURES
+
+# --- Gaussian data (E3) ------------------------------------------------------------------------------------
+
+#: some |rho_ij|, i != j, is above rho_0 with at most this chance
+spread = sp.Symbol("rho_0", nonnegative=True)
+LARGE_COSINE = n**2 * sp.exp(-d * spread**2 / 2)
+#: |X| is at most this, but with chance p
+INPUT_NORM = sp.sqrt(n) + sp.sqrt(d) + sp.sqrt(2 * ell)
+#: every |x_i|^2 lies in [d/2, 2 d], but with at most this chance (errata I5)
+LENGTHS = d / 2, 2 * d
+ODD_LENGTH = n * sp.exp(-d / 16)
 
 # --- flips (P5) ---------------------------------------------------------------------------------------------
 

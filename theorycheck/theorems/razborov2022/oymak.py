@@ -19,8 +19,6 @@ from theorycheck.statement import Reference, Standing
 from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022.widths import Scheme, required
 
-_d = sp.Symbol("d", positive=True)
-
 
 @dataclass(frozen=True)
 class Order:
@@ -34,10 +32,10 @@ class Order:
 #: number of neurons k for n unit rows of dimension d, ``d <= n``
 ORDERS: Mapping[str, Order] = {
     "smooth": Order(
-        o.n**2 / _d, Standing.RESTATED, Reference("razborov2022", "section 3.5", "sqrt(k d) of order n; as their abstract is restated")
+        o.n**2 / o.d, Standing.RESTATED, Reference("razborov2022", "section 3.5", "sqrt(k d) of order n; as their abstract is restated")
     ),
     "relu": Order(
-        o.n**4 / _d**3, Standing.UNVERIFIED, Reference("razborov2022", "section 3.5", "sqrt(k d) of order n^2/d; weakly restated, order derived again in 3.3")
+        o.n**4 / o.d**3, Standing.UNVERIFIED, Reference("razborov2022", "section 3.5", "sqrt(k d) of order n^2/d; weakly restated, order derived again in 3.3")
     ),
 }  # fmt: skip
 

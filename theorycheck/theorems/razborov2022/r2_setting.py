@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,12 @@ import sympy as sp
 
 from theorycheck import measure
 from theorycheck.data import BadInput
-from theorycheck.evidence import Measured
-from theorycheck.flow import Run
 from theorycheck.grams import Array
 from theorycheck.model import Instance
-from theorycheck.spectrum import measured_least
 from theorycheck.statement import Quantity
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
+from theorycheck.theorems.razborov2022 import initial as i
 from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
@@ -44,37 +41,13 @@ _SAID = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def _least_of_values(data: bytes, shape: tuple[int, int]) -> Measured:
-    found = measured_least(widths.least_of_values(np.frombuffer(data).reshape(shape)))
-    # never below 0: it is a mean of Grams
-    high = max(float(found.value + found.error), 0.0)
-    return Measured.between(min(max(float(found.value - found.error), 0.0), high), high)
-
-
-def least_of_values(run: Run) -> Measured:
-    """Return ``lambda_a``, the least eigenvalue of the limit Gram of the output weights."""
-    inputs = run.instance.inputs
-    with np.errstate(all="ignore"):
-        if not np.all(np.any(inputs != 0, axis=1)):
-            return Measured(0.0)
-        return _least_of_values(inputs.tobytes(), inputs.shape)
-
-
-def frobenius(run: Run) -> Measured:
-    """Return ``|X|_F``."""
-    found = measure.trace_of_gram(run)
-    value = math.sqrt(max(float(found.value), 0.0))
-    return Measured(value, float(found.error) / value if value > 0 else math.sqrt(float(found.error)))
-
-
 QUANTITIES = (
     *(part for part in s.SHARED if part.symbol not in (t.c, t.r_0)),
     Quantity(o.n, "number of samples", measure.constant(lambda run: run.instance.n)),
     Quantity(o.m, "number of neurons", measure.constant(lambda run: run.instance.m)),
-    Quantity(o.X_F, "Frobenius norm of the inputs", frobenius),
+    Quantity(o.X_F, "Frobenius norm of the inputs", i.input_size),
     Quantity(o.lam_W, "least eigenvalue of the limit Gram of the first layer, X X' o E s's''", measure.kappa),
-    Quantity(o.lam_a, "least eigenvalue of the limit Gram of the output weights, E s s'", least_of_values),
+    Quantity(o.lam_a, "least eigenvalue of the limit Gram of the output weights, E s s'", i.limit_values),
     Quantity(label_norm, "|y|", measure.label_norm),
     *(Quantity(symbol, _SAID[name], measure.parameter(name)) for name, symbol in CHOICES.items()),
 )  # fmt: skip

@@ -17,10 +17,11 @@ from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022 import width_conditions as w
 from theorycheck.theorems.razborov2022.certificates import guess
+from theorycheck.theorems.razborov2022.spectrum import tail
 from theorycheck.theorems.razborov2022.widths import Data, ratio, values_at
 
-_d = sp.Symbol("d", positive=True)
-_S = sp.Symbol("S", nonnegative=True)
+#: the most gates of one sample that flip (P5)
+S = sp.Symbol("S", nonnegative=True)
 _MOST = 1e250
 _EACH = {o.p: w.delta / w.EVENTS}
 
@@ -34,11 +35,15 @@ _MEAN = sp.sqrt(2 / sp.pi) / 4
 _RATE = sp.log(1 / (2 * _MEAN)) / 2 - sp.Rational(1, 2) + _MEAN
 #: t_0: with so many flips each neuron's small products are few, but with chance p
 _T_0 = sp.log(o.m / (o.p * (1 - sp.exp(-_RATE)))) / _RATE
-_D_PRIME = sp.Max(_d, _T_0, 2 * o.ell_n)
-#: |J_W(W, a_0) - J_W(W_0, a_0)|^2 is at most this, for weights that moved by sqrt(eta_W) P in all
-F2 = (t.kappa**2 * _UNION * _L * (
-    _D_PRIME * _S + sp.sqrt(64 * _UNION * _L) * o.n * sp.sqrt(_S / _d) * sp.sqrt(t.eta_W) * w.P
-)).xreplace(_EACH)  # fmt: skip
+_D_PRIME = sp.Max(o.d, _T_0, 2 * o.ell_n)
+#: |J_W(W, a_0) - J_W(W_0, a_0)|^2 is at most this for weights that moved by R_W in all, |a_0j| <= a_max
+CHANGE = t.kappa**2 * t.a_max**2 * _UNION * _L * (
+    _D_PRIME * S + sp.sqrt(64 * _UNION * _L) * o.n * sp.sqrt(S / o.d) * t.R_W
+)  # fmt: skip
+#: but with this chance, over data and weights (its three events of chance p are the flips', |X_T|'s and the small products')
+CHANCE = 3 * o.p + o.m * sp.exp(-o.d / 16)
+#: as R3 uses it: one of seven events each, random signs, R_W = sqrt(eta_W) P
+F2 = CHANGE.xreplace({t.a_max: sp.S.One, t.R_W: sp.sqrt(t.eta_W) * w.P, **_EACH})
 
 
 def refined_ratio(values: Mapping[sp.Symbol, float], found: w.Conditions, d: int) -> float:
@@ -46,7 +51,7 @@ def refined_ratio(values: Mapping[sp.Symbol, float], found: w.Conditions, d: int
     at = dict(values)
     if not math.isfinite(at[w.P]):
         return math.inf
-    at |= {_d: float(d), _S: guess(found.moved, at)}
+    at |= {o.d: float(d), S: guess(found.moved, at)}
     change = guess(found.outer, at) + math.sqrt(at[t.eta_W] * guess(F2, at))
     return change / guess(found.width.rhs, at)
 
@@ -56,9 +61,7 @@ def refined_ratio(values: Mapping[sp.Symbol, float], found: w.Conditions, d: int
 
 def idealised(n: int, d: int) -> Data:
     """Return what Gaussian data are like for ``d <= n <= d^2/6``: 4.2's norms, and its least eigenvalues for K = 4."""
-    kept_W, kept_a = (
-        float(one) / 4 for one in (sp.Rational(1, 4) - 1 / (2 * sp.pi), sp.Rational(1, 4) - 3 / (4 * sp.pi))
-    )
+    kept_W, kept_a = (float(tail(layer, 4)) / 4 for layer in ("W", "a"))
     return Data(n, d, math.sqrt(n) + math.sqrt(d), math.sqrt(n * d), kept_W * d, kept_a * d)
 
 

@@ -40,7 +40,7 @@ NOTATION = (
     "share of alpha by which the Jacobian may move. M: the most output weight, squared, on gates of one sample that can flip."
 )
 
-relu = sp.Symbol("A_0", nonnegative=True)
+relu = t.relu
 rate, moved_W, moved_a = sp.symbols("R_t W_T a_T", nonnegative=True)
 least = sp.Symbol("ell_t", real=True)
 

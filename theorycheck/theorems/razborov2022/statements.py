@@ -21,6 +21,8 @@ kappa, eta_W, eta_a = sp.symbols("kappa eta_W eta_a", nonnegative=True)
 c = sp.Symbol("c", real=True)
 mass, a_max, x_max = sp.symbols("M a_max x_max", nonnegative=True)
 slope, curvature = sp.symbols("L_s C_s", nonnegative=True)
+#: 1 if the activation is max(0, z), else 0
+relu = sp.Symbol("A_0", nonnegative=True)
 R_W, R_a, beta_W, beta_a = sp.symbols("R_W R_a beta_W beta_a", nonnegative=True)
 
 alpha = sp.sqrt(alpha_squared)
@@ -87,9 +89,9 @@ def _tests(dynamics: Dynamics, change: sp.Expr, more: Sequence[tuple[str, Bound]
 # --- how far the Jacobian can move ---------------------------------------------------------------
 
 
-def _change_r1(dynamics: Dynamics) -> sp.Expr:
-    """Return the bound on the Jacobian's change for ReLU on the joint ball: flips, and moved output weights (I2)."""
-    return kappa * X_norm * sp.sqrt(eta_W) * (sp.sqrt(mass) + sp.sqrt(eta_a) * PATH[dynamics])
+def change_relu(flipped: sp.Expr, path: sp.Expr) -> sp.Expr:
+    """Return the bound on the Jacobian's change for ReLU on the joint ball: flipped mass, and moved output weights (I2)."""
+    return kappa * X_norm * sp.sqrt(eta_W) * (sp.sqrt(flipped) + sp.sqrt(eta_a) * path)
 
 
 #: how far J moves per length of the path, smooth activations: ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)``
@@ -126,7 +128,7 @@ def _on_the_ball(dynamics: Dynamics) -> tuple[Conclusion, ...]:
     return (_DECAY[dynamics], *_moved(sp.sqrt(eta_W) * PATH[dynamics], sp.sqrt(eta_a) * PATH[dynamics]))
 
 
-CHANGE_R1: Mapping[Dynamics, sp.Expr] = {one: _change_r1(one) for one in BOTH}
+CHANGE_R1: Mapping[Dynamics, sp.Expr] = {one: change_relu(mass, PATH[one]) for one in BOTH}
 CHANGE_SMOOTH: Mapping[Dynamics, sp.Expr] = {one: PER_LENGTH * PATH[one] for one in BOTH}
 TESTS_R1: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_R1[one]) for one in BOTH}
 TESTS_R0: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_SMOOTH[one]) for one in BOTH}

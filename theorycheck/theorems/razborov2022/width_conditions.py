@@ -82,11 +82,11 @@ class Conditions:
 
 
 def _outer(path: sp.Expr) -> sp.Expr:
-    return t.kappa * t.X_norm * sp.sqrt(t.eta_W * t.eta_a) * path
+    return t.change_relu(sp.S.Zero, path)
 
 
 def _flipped(mass: sp.Expr) -> sp.Expr:
-    return t.kappa * t.X_norm * sp.sqrt(t.eta_W * mass)
+    return t.change_relu(mass, sp.S.Zero)
 
 
 # --- the closed form: each part at most half of c alpha_*, solved for m at fixed Lambda, rho_0 and A ----------------------

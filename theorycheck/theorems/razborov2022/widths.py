@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -17,6 +18,7 @@ from scipy.optimize import brentq
 
 from theorycheck.certify.recipe import Dynamics
 from theorycheck.data import BadInput
+from theorycheck.data_angles import parallel_pairs
 from theorycheck.evidence import Certificate
 from theorycheck.grams import Array, dual_balls, dual_matrix, least_of_limit
 from theorycheck.spectrum import BALL_SIZE, PRECISION, least_eigenvalue
@@ -31,6 +33,8 @@ from theorycheck.theorems.razborov2022.normal_form import normal_form
 Scheme = Callable[[int, int], tuple[float, float, float]]
 #: no width beyond this is looked at
 MOST = 10**40
+#: beyond this nothing is truncated in doubles
+FAR = 36.0
 #: widths are first tried in these steps, then bisected
 _STEP = 1.3
 _SLIP, _SLACK = 1e-12, 1e-9
@@ -48,19 +52,31 @@ class Data:
     least_a: float
 
 
-def least_of_values(inputs: Array) -> Certificate:
-    """Enclose ``lambda_a``, the least eigenvalue of ``E s(X w) s(X w)'``; proved for up to 64 inputs, none of them 0."""
-    expr = activation("relu").expr
-    if len(inputs) <= BALL_SIZE and np.all(np.any(inputs != 0, axis=1)):
+@lru_cache(maxsize=64)
+def _least_of_values(data: bytes, shape: tuple[int, int]) -> Certificate:
+    inputs, expr = np.frombuffer(data).reshape(shape), activation("relu").expr
+    zero = not np.all(np.any(inputs != 0, axis=1))
+    if zero or (len(inputs) > 1 and any(sign > 0 for _, _, sign in parallel_pairs(inputs))):
+        return Certificate("a null vector is known", "an input is 0, or two are parallel", 0.0, 0.0)
+    if len(inputs) <= BALL_SIZE:
         with ctx.workprec(PRECISION):
-            rows = arb_mat(np.asarray(inputs, float).tolist())
+            rows = arb_mat(inputs.tolist())
             exact = dual_balls(expr, rows * rows.transpose())
-        if exact is not None:
-            return least_eigenvalue(exact)
+        assert exact is not None
+        return least_eigenvalue(exact)
     found = dual_matrix(expr, inputs, 1.0)
     if not np.all(np.isfinite(found.matrix)):
         return Certificate("not finite", "none", -math.inf, math.inf)
     return least_eigenvalue(found.matrix, found.error)
+
+
+def least_of_values(inputs: Array) -> Certificate:
+    """Enclose ``lambda_a``, the least eigenvalue of ``E s(X w) s(X w)'``: proved for up to 64 inputs.
+
+    Exactly 0 where a null vector is known: an input is 0, or two are parallel.
+    """
+    inputs = np.ascontiguousarray(inputs, float)
+    return _least_of_values(inputs.tobytes(), inputs.shape)
 
 
 def data_of(inputs: Array) -> Data:
@@ -84,16 +100,21 @@ def data_of(inputs: Array) -> Data:
 
 def truncation(data: Data) -> float:
     """Return u_0, the least at which the truncated features keep three quarters of ``lambda_a``; inf if that is 0 (B9)."""
-    if not data.least_a > 0:
+    return truncated_at(data.frobenius, data.least_a)
+
+
+def truncated_at(frobenius: float, least_a: float) -> float:
+    """Return the same for given ``|X|_F`` and ``lambda_a``."""
+    if not (least_a > 0 and math.isfinite(frobenius)):
         return math.inf
-    known = {o.X_F: data.frobenius, o.lam_a: data.least_a}
+    known = {o.X_F: frobenius, o.lam_a: least_a}
 
     def excess(u: float) -> float:
         tail, allowed = (guess(side, {**known, o.u_0: u}) for side in (o.TAIL, o.TAIL_ALLOWED))
         return math.log(max(tail, 1e-300) / allowed)
 
     # u^2 exp(-u^2/2) rises up to sqrt 2 and falls beyond it, and lambda_a <= |X|_F^2/(2 n) is too small for a root below
-    low, high = math.sqrt(2.0), 36.0
+    low, high = math.sqrt(2.0), FAR
     return float(brentq(excess, low, high, xtol=1e-12)) * (1 + 1e-9) if excess(high) < 0 else math.inf
 
 
