@@ -23,7 +23,6 @@ from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import r2, sizes
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022 import width_conditions as w
-from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
 
 #: the chances that a floor fails where it is counted, and as it is used
 P_W, P_a, Q_W, Q_a = sp.symbols("P_W P_a Q_W Q_a", nonnegative=True)
@@ -231,12 +230,6 @@ def _of(card: Theorem, law: o.OutputLaw) -> tuple[Proof, ...]:
 
 
 PROOFS: tuple[Proof, ...] = (*sh.PROOFS, *ev.PROOFS, *_of(r2.R2, o.SIGNS), *_of(r2.R2_GAUSSIAN, o.NORMAL))
-
-#: claims without a proof, and why
-REASONS = {
-    f"{NGUYEN.label} {claim.label}": "restated from the literature; its one-step inequality is not written down as steps yet"
-    for claim in NGUYEN.claims
-}
 
 if __name__ == "__main__":
     from theorycheck.report_proof import run

@@ -1,7 +1,8 @@
 """Proofs of razborov2022's theorems. Run it: ``python proofs/razborov2022.py``.
 
 Each part says what it proves: R1 for flow and for descent; one step of descent; what flow conserves; R0 in its forms; the
-linearised run; limit Grams; chances of Gaussian weights; flips; the width theorem R2 and its closed form.
+linearised run; limit Grams; chances of Gaussian weights; flips; the width theorem R2 and its closed form;
+Nguyen's theorem.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import _razborov2022_flips
 import _razborov2022_flow
 import _razborov2022_grams
 import _razborov2022_linearised
+import _razborov2022_nguyen_card
 import _razborov2022_one_step
 import _razborov2022_oymak
 import _razborov2022_r0
@@ -40,6 +42,7 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_flips.PROOFS,
     *_razborov2022_widths.PROOFS,
     *_razborov2022_r2.PROOFS,
+    *_razborov2022_nguyen_card.PROOFS,
 )
 
 #: claims without a proof, and why
@@ -47,7 +50,7 @@ REASONS = {
     f"{card.label} {claim.label}": "the bootstrap on two balls at once, with the smaller of two bounds for each, is not written down as steps"
     for card in (RADII, RADII_DESCENT)
     for claim in card.claims
-} | _razborov2022_r2.REASONS
+}
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))
