@@ -1,8 +1,8 @@
 """Proofs of razborov2022's theorems. Run it: ``python proofs/razborov2022.py``.
 
 Each part says what it proves: R1 for flow and for descent; one step of descent; what flow conserves; R0 in its forms; the
-linearised run; limit Grams; chances of Gaussian weights; flips; the width theorem R2 and its closed form;
-Nguyen's theorem.
+linearised run; limit Grams; chances of Gaussian data and weights; flips; the width theorem R2 and its closed form; Nguyen's
+theorem.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ REASONS = {
     f"{card.label} {claim.label}": "the bootstrap on two balls at once, with the smaller of two bounds for each, is not written down as steps"
     for card in (RADII, RADII_DESCENT)
     for claim in card.claims
+} | {
+    "razborov2022.refined change": "its bound on all submatrices and the small products of a neuron are not written down as steps; P5 is proved by itself"
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Hold a theorem against an instance: premises, conclusion, verdict; and look for the worst instance.
 
-A claim with a probability is judged by its frequency over fresh draws of the weights, with an
+A claim with a probability is judged by its frequency over fresh draws (of the weights, or of data as well), with an
 exact interval. Refuting is the costlier error, so the upper end is held to one in a million,
 the lower end to one in a hundred.
 """
@@ -91,7 +91,7 @@ def check(
     claims
         Other claims to judge instead of the theorem's own, for example its sabotages.
     draws
-        Fresh weights for claims with a probability; by default as many as can confirm the
+        Fresh draws for claims with a probability; by default as many as can confirm the
         promise (:data:`MOST_DRAWS` at most).
     progress
         Called with the fraction done.
@@ -132,7 +132,7 @@ def _checked(
         hopeless = all(any(premises[name].truth is Truth.NO for name in claim.given) for claim in chancy)
         if hopeless and draws is None:
             # nothing can be confirmed or refuted here; a frequency for interest is there for the asking
-            draws, extra = 1, ("a premise fails, so one draw of the weights was looked at: ask for more with --draws",)
+            draws, extra = 1, ("a premise fails, so one draw was looked at: ask for more with --draws",)
         found, notes = _frequencies(theorem, instance, chancy, first, draws, progress)
         notes += extra
         conclusions |= found
@@ -161,7 +161,7 @@ def _frequencies(
     draws: int | None,
     progress: Callable[[float], None] | None,
 ) -> tuple[dict[str, Judgement], tuple[str, ...]]:
-    """Judge claims by their frequency over fresh draws of the weights."""
+    """Judge claims by their frequency over fresh draws."""
     promises = {claim.label: promise(claim, first) for claim in claims}
     if any(not 0 < p < math.inf for p in promises.values()):
         return {
@@ -172,9 +172,7 @@ def _frequencies(
     wanted = draws or max(draws_to_confirm(min(p, 1 - 1e-9), CONFIRM_LEVEL) for p in promises.values())
     total = min(wanted, MOST_DRAWS) if draws is None else wanted
     if total < wanted:
-        notes.append(
-            f"{total} draws of the weights instead of the {wanted} that could confirm the promise: ask for more with --draws"
-        )
+        notes.append(f"{total} draws instead of the {wanted} that could confirm the promise: ask for more with --draws")
     if instance.redraw is None and total > 1:
         total = 1
     seen: dict[str, list[Judgement]] = {claim.label: [] for claim in claims}

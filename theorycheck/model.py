@@ -45,7 +45,7 @@ class Instance:
         What was done to the data, and which rows break an assumption.
     redraw
         ``redraw(instance, seed)``: the same data (and labels, if they were chosen before
-        the weights) with fresh weights; None if the weights are not random.
+        the weights) with fresh weights, or fresh data as well where the theorem draws it; None if nothing is random.
     biases
         ``(m,)`` at time 0; zeros if None.
     rates

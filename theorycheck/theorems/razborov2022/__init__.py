@@ -13,6 +13,7 @@ from theorycheck.theorems.razborov2022.linearised import LINEARISED
 from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
 from theorycheck.theorems.razborov2022.normal_form import CONSERVED
 from theorycheck.theorems.razborov2022.one_step import ONE_STEP
+from theorycheck.theorems.razborov2022.oymak_card import OYMAK
 from theorycheck.theorems.razborov2022.r0 import R0, R0_DESCENT
 from theorycheck.theorems.razborov2022.r0_radii import RADII, RADII_DESCENT
 from theorycheck.theorems.razborov2022.r0_smooth import R0_SMOOTH
@@ -49,6 +50,7 @@ PAPER = Paper(
             "improves",
             "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
             (LECUN.label, FIRST.label, ORDERS.label),
+            (NGUYEN.label, OYMAK.label),
         ),
         PaperClaim(
             "beyond",
@@ -80,4 +82,5 @@ THEOREMS: tuple[Theorem, ...] = (
     R2_GAUSSIAN,
     CLOSED,
     NGUYEN,
+    OYMAK,
 )

@@ -14,6 +14,7 @@ from theorycheck.statement import Theorem
 from theorycheck.theorems.razborov2022 import width_conditions as w
 from theorycheck.theorems.razborov2022 import widths
 from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
+from theorycheck.theorems.razborov2022.oymak_card import OYMAK
 from theorycheck.theorems.razborov2022.r1 import R1
 from theorycheck.theorems.razborov2022.r1_descent import R1_DESCENT
 from theorycheck.theorems.razborov2022.r2 import R2, R2_GAUSSIAN
@@ -59,5 +60,9 @@ COMPARISONS = (
         NGUYEN, "contraction", "both layers, descent", "N(0, 1/d), +-{size:.3g}, LeCun's scaling",
         "log of the loss per step, loss |y - f|^2/2, the theorem's own step, rows of norm sqrt d",
         flags={"level": 0.0, "last": 1.0}, mends={**_MENDS, **dict.fromkeys(("N1", "N2", "N3"), _MENDS["test"])},
+    ),
+    Comparison(
+        OYMAK, "contraction", "first layer, descent", "N(0, 1), signs, LeCun's scaling",
+        f"log of the loss per step, loss |y - f|^2/2, {_STEPS}", mends={**_MENDS, "change": _MENDS["test"], "step": "a smaller step"},
     ),
 )  # fmt: skip
