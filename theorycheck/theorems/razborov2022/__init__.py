@@ -50,7 +50,6 @@ PAPER = Paper(
             "improves",
             "this improves on Oymak and Soltanolkotabi 2020 (first layer only) and on Nguyen 2021, section 3.2 (both layers)",
             (LECUN.label, FIRST.label, ORDERS.label),
-            (NGUYEN.label, OYMAK.label),
         ),
         PaperClaim(
             "beyond",
