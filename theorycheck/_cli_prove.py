@@ -50,6 +50,8 @@ def prove(label: str | None, form: str, graph: str | None, json: str | None) -> 
     if json != "-" and form == "text":
         say_text("".join("\n".join(proof_lines(*one, trust)) + "\n\n" for one in found))
         say_text(f"{len(found)} proofs, {counts(every)}")
+        if missing := _without(label):
+            say_text(missing)
         if others:
             say_text(behind_line([proof for proof, _ in others], trust))
     elif json != "-":
@@ -59,6 +61,18 @@ def prove(label: str | None, form: str, graph: str | None, json: str | None) -> 
 
 
 Found = list[tuple["Proof", list["Checked"]]]
+
+
+def _without(label: str | None) -> str:
+    """Return a line for the claims of what was asked for that have no proof, empty if there are none."""
+    from theorycheck import theorems
+    from theorycheck.proof_files import unproved
+
+    asked = [
+        one for one in theorems.cards() if label is None or one.label == label or one.label.startswith(f"{label}.")
+    ]
+    missing = [f"{card} {claim}" for card, found in unproved(asked).items() for claim in found]
+    return f"without proof: {', '.join(missing)} (theorycheck list says why)" if missing else ""
 
 
 def _checked(chosen: tuple[Proof, ...], others: tuple[Proof, ...]) -> tuple[Found, Found]:

@@ -24,7 +24,7 @@ from theorycheck.evidence import Judgement, Measured, Outcome, Report, Truth, Ve
 from theorycheck.flow import FlowStalled, Run
 from theorycheck.judge import BITS, Values, judge, side, tightest
 from theorycheck.measure import NoTrajectory
-from theorycheck.model import Instance
+from theorycheck.model import Instance, described
 from theorycheck.statement import Claim, Theorem
 from theorycheck.symbolic.tails import clopper_pearson, draws_to_confirm
 
@@ -143,7 +143,7 @@ def _checked(
     )
     if progress is not None:
         progress(1.0)
-    return Report(theorem.label, dict(instance.description), verdicts, notes, time.perf_counter() - started)
+    return Report(theorem.label, described(instance), verdicts, notes, time.perf_counter() - started)
 
 
 def promise(claim: Claim, values: Values) -> float:

@@ -30,7 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"theorycheck: error: {one_line(problem)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("theorycheck: stopped by Ctrl-C; nothing was written", file=sys.stderr)
+        resumes = any(token.partition("=")[0] == "--resume" for token in tokens)
+        kept = (
+            "the runs made so far are in the file of --resume, so that the same command goes on"
+            if resumes
+            else "nothing was written"
+        )
+        print(f"theorycheck: stopped by Ctrl-C; {kept}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # whoever read our output has gone; Python must not complain about it at exit

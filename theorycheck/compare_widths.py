@@ -61,6 +61,7 @@ class Missing:
     rhs: float
     sure: bool
     mend: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,9 @@ def _missing(
         judged = judge(part.label, part.bound, values)
         if judged.truth is not Truth.YES:
             sure = judged.truth is Truth.NO
-            found.append(Missing(part.label, part.says, judged.lhs, judged.rhs, sure, _mend(entry, judged)))
+            found.append(
+                Missing(part.label, part.says, judged.lhs, judged.rhs, sure, _mend(entry, judged), part.bound.strict)
+            )
     return tuple(found)
 
 

@@ -207,6 +207,7 @@ def threshold(number: str, factor: str) -> Callable[[Sequence[Observation]], flo
     Spearman and Karber's estimate in ``log factor``: each rise between two neighbours counts with their middle, so that the
     mean over seeds estimates the mean of the threshold's law, whatever the law. It is at most the first value where the
     number is 1 from there on, and infinite where the last value's is not 1; runs of one value of the factor are averaged.
+    A single value says on which side of it the threshold is, not where: NaN.
     """
 
     def of(runs: Sequence[Observation]) -> float:
@@ -214,6 +215,8 @@ def threshold(number: str, factor: str) -> Callable[[Sequence[Observation]], flo
         share = [float(np.mean([run.numbers[number] for run in runs if run.point[factor] == x])) for x in values]
         if not share or share[-1] < 1:
             return math.inf
+        if len(values) == 1:
+            return math.nan
         logs = np.log(values)
         return float(np.exp(share[0] * logs[0] + np.diff(share) @ (logs[1:] + logs[:-1]) / 2))
 

@@ -104,6 +104,8 @@ def largest_label(run: Run) -> Measured:
 def label_norm(run: Run) -> Measured:
     """Return ``|y|``."""
     labels = run.instance.labels
+    if not labels.any():
+        return Measured(0.0)
     exponent = int(np.frexp(np.max(np.abs(labels)))[1])  # scaled by a power of two, so that no square underflows
     with np.errstate(over="ignore"):
         return rounded(float(np.ldexp(np.linalg.norm(np.ldexp(labels, -exponent)), exponent)), run.instance.n)

@@ -200,6 +200,15 @@ def with_parameters(instance: Instance, **values: float) -> Instance:
     return replace(instance, parameters={**instance.parameters, **values}, redraw=redraw if inner else None)
 
 
+def described(instance: Instance) -> dict[str, Any]:
+    """Return the description with the sizes of the data beside flags that a data set has overruled."""
+    about = dict(instance.description)
+    data = instance.frozen[0] if instance.frozen else instance.inputs
+    sizes = dict(zip(("n", "d"), data.shape, strict=True))
+    flags = about.get("flags", {})
+    return about | {name: size for name, size in sizes.items() if name in flags and flags[name] != size}
+
+
 def node_scales(m: int, gamma: float, alpha: float) -> Array:
     """Return ``lambda_j = gamma/m + (1 - gamma) j^(-1/alpha)/H``, which sums to 1 (caron2023, section 1).
 

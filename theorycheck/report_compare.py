@@ -122,7 +122,7 @@ def _reason(line: Line) -> str:
     one = next((one for one in asks.missing if math.isfinite(one.lhs) and math.isfinite(one.rhs)), asks.missing[0])
     where = "does not apply at any width" if asks.anywhere else f"no width up to {_width(asks.fails)} is enough"
     more = [part.label for part in asks.missing if part is not one]
-    also = f" (nor: {', '.join(more)})" if more else ""
+    also = f" (and so do: {', '.join(more)})" if more else ""
     return f"{where}, as this fails: {told(one)}{also}"
 
 
@@ -130,7 +130,8 @@ def told(one: Missing) -> str:
     """Return a premise that does not hold, its sides, and the least change that would help."""
     how = "is not so" if one.sure else "cannot be told"
     mend = f"; would help: {one.mend}" if one.mend else ""
-    return f"{one.says} ({one.label}: {one.lhs:.3g} <= {one.rhs:.3g} {how}){mend}"
+    relation = "<" if one.strict else "<="
+    return f"{one.says} ({one.label}: {one.lhs:.3g} {relation} {one.rhs:.3g} {how}){mend}"
 
 
 # --- JSON ------------------------------------------------------------------------------------------------
