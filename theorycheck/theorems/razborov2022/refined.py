@@ -2,6 +2,10 @@
 
 R3 is R2 with F2's bound on flips in place of ``|X|^2 S``. Only its orders are read here, on idealised Gaussian data: norms
 and least eigenvalues as 4.2 bounds them, and R2's chances, which leave out F2's own events (they change logarithms alone).
+
+F2 is a card (:mod:`.refined_card`); R3 is not, for no instance of it can be run often enough to be judged: with LeCun's rates
+it asks for 2 10^5 neurons at n = 2 and d = 300 (R2: 5 10^4), with the first layer alone for 10^15 (R2: 8 10^10), and d cannot
+be much less, as a neuron may be short with a chance of exp(-d/16). Its order is better than R2's, its constants are not.
 """
 
 from __future__ import annotations
