@@ -36,7 +36,7 @@ cosine, apart, odd = sp.symbols("rho_max P_rho P_x", nonnegative=True)
 
 def _largest(run: Run) -> Measured:
     """Return ``max_(i != j) |rho_ij|``, 0 for one sample."""
-    found = np.abs(e._cosines(run.instance))
+    found = np.abs(e.cosines(run.instance))
     np.fill_diagonal(found, 0.0)
     return Measured(float(found.max()), 1e-15 * (run.instance.d + 8))
 
