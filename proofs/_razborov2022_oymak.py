@@ -97,6 +97,7 @@ CARD = (
         card.OYMAK, "contraction", *_GAIN,
         combine("rounded down", "1/8 < 43/72", Bound(card.STATED, card.GAIN), {REST: card.GAIN - card.STATED}),
         combine("together", "one after the other", Bound(card.STATED, gd.meta.TAKEN), {"rounded down": 1, "least": 1, "R1": 1}), chain=("rounded down", "least", "R1"),
+        quantities=_PROVED[f"{gd.R1_DESCENT.label} contraction"].quantities,
     ),
     of_claim(
         card.OYMAK, "derived", *_GAIN,

@@ -186,12 +186,20 @@ SAMPLED = {
 }
 
 
+#: inequalities that lose more than a factor 2 on every case, and the factor at which their cases notice
+LOOSE = {
+    "what truncation loses: layers": 10,
+    "sizes largest: each": 10,
+    **{f"product {k}: one degree": 30 for k in (2, 4)},
+}
+
+
 @pytest.mark.parametrize("name", SAMPLED)
 def test_random_cases_of_the_proofs_notice_a_wrong_constant(name):
     """Twice the left side (where it is not negative, else the right one) is broken by some of the cases."""
-    step = SAMPLED[name]
+    step, factor = SAMPLED[name], next((factor for end, factor in LOOSE.items() if name.endswith(end)), 2)
     assert not survives(step.bound, step.draw, step.count)
-    doubled = [Bound(2 * step.bound.lhs, step.bound.rhs), Bound(step.bound.lhs, step.bound.rhs / 2)]
+    doubled = [Bound(factor * step.bound.lhs, step.bound.rhs), Bound(step.bound.lhs, step.bound.rhs / factor)]
     assert any("is not at most" in survives(one, step.draw, step.count) for one in doubled)
 
 

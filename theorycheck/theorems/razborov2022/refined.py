@@ -2,6 +2,10 @@
 
 R3 is R2 with F2's bound on flips in place of ``|X|^2 S``. Only its orders are read here, on idealised Gaussian data: norms
 and least eigenvalues as 4.2 bounds them, and R2's chances, which leave out F2's own events (they change logarithms alone).
+
+F2 is a card (:mod:`.refined_card`); R3 is not, for no instance of it can be run often enough to be judged: with LeCun's rates
+it asks for 2 10^5 neurons at n = 2 and d = 300 (R2: 5 10^4), with the first layer alone for 10^15 (R2: 8 10^10), and d cannot
+be much less, as a neuron may be short with a chance of exp(-d/16). Its order is better than R2's, its constants are not.
 """
 
 from __future__ import annotations
@@ -28,17 +32,17 @@ _EACH = {o.p: w.delta / w.EVENTS}
 # --- Lemma F2 -------------------------------------------------------------------------------------
 
 #: log(e n), and the constant of |X_T|^2 <= 15 L max(|T|, d') (errata I4)
-_L = sp.log(sp.E * o.n)
-_UNION = 15
+LOG = sp.log(sp.E * o.n)
+UNION = 15
 #: mean share of |N(0, 1)| <= t/(4 n) among n, per t; Chernoff's exponent per t that it is t/2 instead
-_MEAN = sp.sqrt(2 / sp.pi) / 4
-_RATE = sp.log(1 / (2 * _MEAN)) / 2 - sp.Rational(1, 2) + _MEAN
+MEAN = sp.sqrt(2 / sp.pi) / 4
+RATE = sp.log(1 / (2 * MEAN)) / 2 - sp.Rational(1, 2) + MEAN
 #: t_0: with so many flips each neuron's small products are few, but with chance p
-_T_0 = sp.log(o.m / (o.p * (1 - sp.exp(-_RATE)))) / _RATE
-_D_PRIME = sp.Max(o.d, _T_0, 2 * o.ell_n)
+_T_0 = sp.log(o.m / (o.p * (1 - sp.exp(-RATE)))) / RATE
+D_PRIME = sp.Max(o.d, _T_0, 2 * o.ell_n)
 #: |J_W(W, a_0) - J_W(W_0, a_0)|^2 is at most this for weights that moved by R_W in all, |a_0j| <= a_max
-CHANGE = t.kappa**2 * t.a_max**2 * _UNION * _L * (
-    _D_PRIME * S + sp.sqrt(64 * _UNION * _L) * o.n * sp.sqrt(S / o.d) * t.R_W
+CHANGE = t.kappa**2 * t.a_max**2 * UNION * LOG * (
+    D_PRIME * S + sp.sqrt(64 * UNION * LOG) * o.n * sp.sqrt(S / o.d) * t.R_W
 )  # fmt: skip
 #: but with this chance, over data and weights (its three events of chance p are the flips', |X_T|'s and the small products')
 CHANCE = 3 * o.p + o.m * sp.exp(-o.d / 16)

@@ -78,7 +78,8 @@ def tail(layer: str, degree: int) -> sp.Expr:
 # --- measures -------------------------------------------------------------------------------------------
 
 
-def _cosines(instance: Instance) -> Array:
+def cosines(instance: Instance) -> Array:
+    """Return the cosines of all pairs of inputs, ``(n, n)``; 0 for an input that is 0."""
     norms = np.linalg.norm(instance.inputs, axis=1)
     units = instance.inputs / np.where(norms > 0, norms, 1.0)[:, None]
     return np.clip(units @ units.T, -1, 1)
@@ -88,7 +89,7 @@ def row_sum(degree: int) -> measure.Measure:
     """Return a measure of ``R_k = max_i sum_(j != i) |rho_ij|^k``."""
 
     def read(run: Run) -> Measured:
-        powers = np.abs(_cosines(run.instance)) ** degree
+        powers = np.abs(cosines(run.instance)) ** degree
         np.fill_diagonal(powers, 0.0)
         value = float(powers.sum(axis=1).max())
         return Measured(value, 1e-15 * (run.instance.d + 8) * (degree * run.instance.n + value))
@@ -97,7 +98,7 @@ def row_sum(degree: int) -> measure.Measure:
 
 
 def _product_gram(instance: Instance, degree: int) -> Array:
-    return instance.inputs @ instance.inputs.T * _cosines(instance) ** (degree - 1)
+    return instance.inputs @ instance.inputs.T * cosines(instance) ** (degree - 1)
 
 
 def product_square(degree: int) -> measure.Measure:
