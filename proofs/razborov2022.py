@@ -20,11 +20,11 @@ import _razborov2022_oymak
 import _razborov2022_r0
 import _razborov2022_r0_smooth
 import _razborov2022_r2
+import _razborov2022_radii
 import _razborov2022_widths
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
-from theorycheck.theorems.razborov2022.r0_radii import RADII, RADII_DESCENT
 
 PROOFS: tuple[Proof, ...] = (
     *_razborov2022_flow.PROOFS,
@@ -33,6 +33,7 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_conserved.PROOFS,
     *_razborov2022_r0.PROOFS,
     *_razborov2022_r0_smooth.PROOFS,
+    *_razborov2022_radii.PROOFS,
     *_razborov2022_linearised.PROOFS,
     *_razborov2022_oymak.PROOFS,
     *_razborov2022_grams.PROOFS,
@@ -42,13 +43,6 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_r2.PROOFS,
     *_razborov2022_nguyen_card.PROOFS,
 )
-
-#: claims without a proof, and why
-REASONS = {
-    f"{card.label} {claim.label}": "the bootstrap on two balls at once, with the smaller of two bounds for each, is not written down as steps"
-    for card in (RADII, RADII_DESCENT)
-    for claim in card.claims
-}
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))
