@@ -18,7 +18,7 @@ from theorycheck import textbook
 from theorycheck.certify.recipe import Dynamics
 from theorycheck.proof import GIVEN, Proof, of_card, of_claim
 from theorycheck.proof_steps import Step, apply, combine, monotone, sampled
-from theorycheck.statement import Bound, Theorem
+from theorycheck.statement import Bound, Quantity, Theorem
 from theorycheck.theorems import core
 from theorycheck.theorems.razborov2022 import r0_radii as card
 from theorycheck.theorems.razborov2022 import r1
@@ -275,6 +275,7 @@ _CONTRACTION = of_claim(
     combine("each step", "with q for what it stands for", Bound(gd.GAIN, _g), {"for ever": 1, "q": -t.alpha_squared}),
     sampled("all steps", "1 - (L_k/L_0)^(1/k): the geometric mean of what steps leave is at most 1 - g", Bound(_g, 1 - sp.exp(-gd.fallen)), descent._falls),
     combine("together", "one after the other", Bound(gd.GAIN, 1 - sp.exp(-gd.fallen)), {"each step": 1, "all steps": 1}),
+    chain=("each step", "all steps"), quantities=(Quantity(_g, "least share of the loss that a step takes off", descent.least_gain),),
 )  # fmt: skip
 
 _LABELS = ("weights", "outer")
