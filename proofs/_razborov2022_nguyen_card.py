@@ -32,7 +32,7 @@ CONSTANTS = of.lemma(
         {REST: _a + _PER / _v, "room": -_PER / ((1 - _g) * _v), "N1": 0}),
 )  # fmt: skip
 _N1 = {"N1": f"{GIVEN}N1"}
-#: of.l_2 as the card writes it, with the denominator of (N1)
+#: l_2 as the card writes it, with the denominator of (N1)
 _L_2 = c.size_2 + of.G * (c.size_1 + of.G * c.size_2) / ((1 - of.G) * (1 + of.G))
 
 
@@ -95,7 +95,9 @@ DERIVED = of_claim(
 RESTATED = of_claim(
     c.NGUYEN, "contraction",
     apply("derived", "the better rate", of_card(c.NGUYEN, "derived"), {}, {part.label: f"{GIVEN}{part.label}" for part in c.NGUYEN.assumptions}),
-    combine("together", "1/8 is less than 5/16", Bound(sp.exp(-fallen), 1 - of.rate * of.A**2 / 8), {"derived": 1, REST: 3 * of.rate * of.A**2 / 16}),
+    combine("slower", "1/8 is less than 5/16", Bound(1 - of.GAIN, 1 - of.rate * of.A**2 / 8), {REST: 3 * of.rate * of.A**2 / 16}),
+    combine("together", "one after the other", Bound(sp.exp(-fallen), 1 - of.rate * of.A**2 / 8), {"derived": 1, "slower": 1}),
+    chain=("derived", "slower"),
 )  # fmt: skip
 
 

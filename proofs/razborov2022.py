@@ -21,12 +21,12 @@ import _razborov2022_oymak
 import _razborov2022_r0
 import _razborov2022_r0_smooth
 import _razborov2022_r2
+import _razborov2022_radii
 import _razborov2022_refined
 import _razborov2022_widths
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
-from theorycheck.theorems.razborov2022.r0_radii import RADII, RADII_DESCENT
 
 PROOFS: tuple[Proof, ...] = (
     *_razborov2022_flow.PROOFS,
@@ -35,6 +35,7 @@ PROOFS: tuple[Proof, ...] = (
     *_razborov2022_conserved.PROOFS,
     *_razborov2022_r0.PROOFS,
     *_razborov2022_r0_smooth.PROOFS,
+    *_razborov2022_radii.PROOFS,
     *_razborov2022_linearised.PROOFS,
     *_razborov2022_oymak.PROOFS,
     *_razborov2022_grams.PROOFS,
@@ -49,10 +50,6 @@ PROOFS: tuple[Proof, ...] = (
 
 #: claims without a proof, and why
 REASONS = {
-    f"{card.label} {claim.label}": "the bootstrap on two balls at once, with the smaller of two bounds for each, is not written down as steps"
-    for card in (RADII, RADII_DESCENT)
-    for claim in card.claims
-} | {
     "razborov2022.refined change": "its constants, its exponent and its last sum are proved (lemmas F2), P5 by itself; the unions over subsets and neurons are not written down as steps"
 }
 
