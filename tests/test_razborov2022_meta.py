@@ -188,7 +188,7 @@ SAMPLED = {
 
 #: inequalities that lose more than a factor 2 on every case, and the factor at which their cases notice
 LOOSE = {
-    "what truncation loses: layers": 10,
+    "what truncation loses: layers": 30,
     "sizes largest: each": 10,
     **{f"product {k}: one degree": 30 for k in (2, 4)},
 }
