@@ -203,7 +203,7 @@ for name in ("razborov2022 change of the Jacobian", "razborov2022 path", "razbor
     display(Markdown("\n".join(lines)))
 
 # %%
-plt.rcParams["savefig.dpi"] = 75
+plt.rcParams["savefig.dpi"] = 60
 gram = proofs["razborov2022.r1 gram"]
 known = trusts([(one, one.check()) for one in (gram, *proof_files.behind((gram,)))])
 with tempfile.TemporaryDirectory() as folder:
@@ -359,6 +359,7 @@ for test in ("R1", "Nguyen"):
 # but those that have no open gate left: a plateau, as low as it can be.
 
 # %%
+plt.rcParams["savefig.dpi"] = 60
 points = [point for point in PHASE.points() if point["labels"] == "random"]
 seen = [Observation(point, seed, PHASE.observe(point, seed)) for point in points for seed in (0, 1)]
 with tempfile.TemporaryDirectory() as folder:

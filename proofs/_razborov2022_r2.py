@@ -79,7 +79,7 @@ def _grams(card: Theorem, law: o.OutputLaw) -> tuple[Proof, Proof]:
         _part(
             card, "chance of the floor of G_W",
             _chernoff("C1", Q_W, o.m * law.kept * o.lam_W / (law.cap * t.X_norm**2)),
-            sampled("W counted", "an event that is not counted cannot fail", Bound(P_W, w.use_W * Q_W), _counted),
+            sampled("W counted", "an event that is not counted cannot fail", Bound(P_W, w.use_W * Q_W), _counted, f"{GIVEN}use_W is 0 or 1"),
             combine("chance W", "which is what the width allows", Bound(P_W, _FAIR), {"W counted": 1, "C1": w.use_W, f"{GIVEN}Chernoff W": 1, **_NONE}),
         ),
         _part(
@@ -88,8 +88,8 @@ def _grams(card: Theorem, law: o.OutputLaw) -> tuple[Proof, Proof]:
             sampled("truncated mean", "the least eigenvalue of the truncated mean", Bound(o.lam_a - ch.cut, ch.mean_kept), ch._plane),
             combine("three quarters", "is at least 3/4 lambda_a, if it is counted", Bound(w.use_a * o.lam_a - o.lam_a / 4, w.use_a * ch.mean_kept), {"truncated mean": w.use_a, "cut": w.use_a, f"{GIVEN}truncation": 1}),
             _chernoff("C2", Q_a, o.m * ch.mean_kept / o.TRUNCATED),
-            sampled("at three quarters", "the chance falls with the mean", Bound(w.use_a * o.n * sp.exp(-_PER * ch.mean_kept), w.use_a * far), _kept, "three quarters"),
-            sampled("a counted", "an event that is not counted cannot fail", Bound(P_a, w.use_a * Q_a), _counted),
+            sampled("at three quarters", "the chance falls with the mean", Bound(w.use_a * o.n * sp.exp(-_PER * ch.mean_kept), w.use_a * far), _kept, "three quarters", f"{GIVEN}use_a is 0 or 1"),
+            sampled("a counted", "an event that is not counted cannot fail", Bound(P_a, w.use_a * Q_a), _counted, f"{GIVEN}use_a is 0 or 1"),
             combine("chance a", "which is what the width allows", Bound(P_a, _FAIR), {"a counted": 1, "C2": w.use_a, "at three quarters": 1, f"{GIVEN}Chernoff a": 1, **_NONE}),
         ),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from theorycheck.check import check
 from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome
 from theorycheck.measure import fallen_per_step
+from theorycheck.model import with_parameters
 from theorycheck.statement import Standing
 from theorycheck.theorems.caron2023 import r1 as caron
 from theorycheck.theorems.razborov2022 import nguyen_card, oymak, r2, r2_closed, r2_setting, widths
@@ -261,3 +262,16 @@ def test_cards_say_where_they_come_from():
     assert nguyen_card.NGUYEN.standing is Standing.RESTATED
     assert "Cong, Ramezani and Mahdavi" in nguyen_card.NGUYEN.reference.note
     assert {card.standing for card in (r2.R2, r2.R2_GAUSSIAN, r2_closed.CLOSED)} == {Standing.DERIVED}
+
+
+def test_a_gram_is_counted_once_or_not_at_all():
+    """Chernoff's chance grows only linearly in how often a Gram is counted, the promised floor of K_0 with it as well."""
+    theorem = r2.R2
+    instance = with_parameters(theorem.example(n=1, d=1, m=0), use_W=1e4)
+    floor = theorem.claims[0]
+    free = replace(
+        floor, label="counted freely", given=tuple(name for name in floor.given if name != "use_W is 0 or 1")
+    )
+    held, wrong = check(theorem, instance, claims=(floor, free), draws=25).verdicts
+    assert held.outcome is Outcome.VACUOUS
+    assert wrong.outcome is Outcome.REFUTED

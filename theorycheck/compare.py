@@ -150,7 +150,8 @@ def _observed(entry: Comparison, make: Make, asks: Needed, m: int | None, own: b
     least = float(np.linalg.eigvalsh(instance.start[1])[0]) * float(
         instance.parameters[entry.step] if entry.step else 1
     )
-    relative = found.promised / (2 * least) if least > 0 else math.nan
+    # at another width the steps, and so the unit of time, may be others
+    relative = found.promised / (2 * least) if own and least > 0 else math.nan
     return replace(
         found, m=m, own=own, observed=observed, relative=relative, outcome=verdict.outcome, note=verdict.conclusion.note
     )

@@ -29,7 +29,10 @@ _STEPS = "rates such that the largest eigenvalue of K_0 is 0.15, rows of norm sq
 def _planned(law: str, instance: Instance) -> Callable[[int], Mapping[sp.Symbol, float]]:
     """Return what R2's example would choose on an instance's data at a width: rates, P, and which Grams are counted."""
     data, size = widths.data_of(instance.inputs), float(np.linalg.norm(instance.labels)) * (1 + 1e-9)
-    chosen: dict[str, Any] = {"law": law, "p": instance.parameters["delta"], "c": instance.parameters["c"]}
+    flags = instance.description["flags"]
+    chosen: dict[str, Any] = {
+        "law": law, "p": flags["delta"], "c": flags["c"], "s": flags["step"], "scheme": flags["scheme"], "lazy": flags["lazy"],
+    }  # fmt: skip
 
     def at(m: int) -> Mapping[sp.Symbol, float]:
         found = widths.values_at(data, size, m, **chosen)

@@ -51,6 +51,8 @@ def assumptions(found: w.Conditions) -> tuple[Assumption, ...]:
         Assumption("delta below 1", "delta lies strictly between 0 and 1", Bound(sp.S.Zero, w.delta * (1 - w.delta), strict=True)),
         Assumption("c in range", "the Jacobian may move, but descent still gains", dict(t.TESTS_R1["descent"])["c in (0, sqrt 2 - 1)"]),
         NONZERO,
+        # without these a count of 6 would promise a floor that no chance pays for
+        *(Assumption(f"{use} is 0 or 1", "a Gram is counted, or is not", Bound(use**2 * (1 - use) ** 2, sp.S.Zero)) for use in (w.use_W, w.use_a)),
         Assumption("u_0 at least 1", "features are truncated above their mean", Bound(sp.S.One, o.u_0)),
         Assumption("truncation", "truncated features keep three quarters of lambda_a", Bound(w.use_a * o.TAIL, o.TAIL_ALLOWED)),
         Assumption("Chernoff W", "the first layer's Gram keeps its floor, if it is counted", Bound(found.chance_W, _FAIR)),
@@ -69,7 +71,17 @@ def _claims(found: w.Conditions, given: tuple[str, ...]) -> tuple[Claim, ...]:
         name
         for name in given
         if name
-        in ("delta below 1", "u_0 at least 1", "truncation", "Chernoff W", "Chernoff a", "ReLU", "nonzero inputs")
+        in (
+            "delta below 1",
+            "use_W is 0 or 1",
+            "use_a is 0 or 1",
+            "u_0 at least 1",
+            "truncation",
+            "Chernoff W",
+            "Chernoff a",
+            "ReLU",
+            "nonzero inputs",
+        )
     )
     return (
         Claim("floor", "the least eigenvalue of K_0 is at least alpha_*^2", Bound(found.alpha_squared, t.alpha_squared), start, _SURE),
