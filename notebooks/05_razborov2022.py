@@ -359,7 +359,7 @@ for test in ("R1", "Nguyen"):
 # but those that have no open gate left: a plateau, as low as it can be.
 
 # %%
-plt.rcParams["savefig.dpi"] = 60
+plt.rcParams.update({"savefig.dpi": 75, "axes.grid": False})
 points = [point for point in PHASE.points() if point["labels"] == "random"]
 seen = [Observation(point, seed, PHASE.observe(point, seed)) for point in points for seed in (0, 1)]
 with tempfile.TemporaryDirectory() as folder:
