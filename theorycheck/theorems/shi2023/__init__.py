@@ -1,0 +1,28 @@
+"""shi2023: feature learning from gradients in two-layer networks. What the abstract claims."""
+
+from theorycheck.statement import Paper, PaperClaim, Theorem
+from theorycheck.theorems.shi2023.first_step import FIRST_STEP
+from theorycheck.theorems.shi2023.mixture import MIXTURE
+
+__all__ = ["PAPER", "THEOREMS"]
+
+PAPER = Paper(
+    key="shi2023",
+    title="Provable Guarantees for Neural Networks via Gradient Feature Learning",
+    authors="Z. Shi, J. Wei, Y. Liang",
+    year=2023,
+    url="https://arxiv.org/abs/2310.12408",
+    claims=(
+        PaperClaim(
+            "framework",
+            "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
+            (FIRST_STEP.label,),
+        ),
+        PaperClaim("mixtures", "it covers mixtures of Gaussians", (MIXTURE.label,)),
+        PaperClaim("parities", "it covers parity functions", ()),
+        PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", ()),
+        PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", ()),
+    ),
+)
+
+THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE)
