@@ -3,6 +3,8 @@
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
 from theorycheck.theorems.shi2023.mixture import MIXTURE
+from theorycheck.theorems.shi2023.mixture_chance import MIXTURE_CHANCE
+from theorycheck.theorems.shi2023.parity import PARITY
 
 __all__ = ["PAPER", "THEOREMS"]
 
@@ -18,11 +20,11 @@ PAPER = Paper(
             "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
             (FIRST_STEP.label,),
         ),
-        PaperClaim("mixtures", "it covers mixtures of Gaussians", (MIXTURE.label,)),
-        PaperClaim("parities", "it covers parity functions", ()),
+        PaperClaim("mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label)),
+        PaperClaim("parities", "it covers parity functions", (PARITY.label,)),
         PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", ()),
         PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", ()),
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE)
+THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE, MIXTURE_CHANCE, PARITY)

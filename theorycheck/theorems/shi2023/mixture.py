@@ -50,7 +50,7 @@ LEAST_LENGTH = target - ERROR
 
 def cosine_of(error: sp.Expr) -> sp.Expr:
     """Return the least cosine between v and a vector that is off by ``error < |v|`` (the angle lemma)."""
-    return sp.sqrt(1 - (error / target) ** 2)
+    return sp.sqrt(sp.Max(0, 1 - (error / target) ** 2))
 
 
 # --- measures ------------------------------------------------------------------------------------------------
@@ -92,7 +92,9 @@ def _kappa(run: Run) -> Measured:
 def _norm(run: Run, what: str) -> Measured:
     found = _seen(run.instance)
     vector = found["gradient"] - found["mean"] if what == "off" else found[what]
-    rounding = found["rounding"] if what != "mean" else _EPS * 8 * run.instance.d * np.linalg.norm(found["mean"], axis=1)
+    rounding = (
+        found["rounding"] if what != "mean" else _EPS * 8 * run.instance.d * np.linalg.norm(found["mean"], axis=1)
+    )
     return Measured(np.linalg.norm(vector, axis=1), rounding)
 
 
@@ -121,7 +123,9 @@ def _along(run: Run, gate_only: bool) -> Measured:
         direction = gradient / size if size > 0 else np.eye(own.d)[0]
         at = [pair(law, j, weight, float(bias), direction) for j in range(own.n)]
         parts = [
-            float(GATE.subs(one).evalf()) * (law.means[j] @ direction) if gate_only else by_panels(GATED.definition, one)
+            float(GATE.subs(one).evalf()) * (law.means[j] @ direction)
+            if gate_only
+            else by_panels(GATED.definition, one)
             for j, one in enumerate(at)
         ]
         values.append(float((law.chances * law.labels) @ parts))
@@ -139,7 +143,9 @@ _QUANTITIES = (
     Quantity(whole, "E[y <G/|G|, x> 1{<w, x> > b}], by quadrature of its definition", lambda run: _along(run, False)),
     Quantity(flat, "the same without what the gate selects inside a component: no density of <w, x> at b", lambda run: _along(run, True)),
 )  # fmt: skip
-_SEEN = Assumption("one component seen", "alpha_j >= kappa >= 0 and all other alpha_i <= -kappa", Bound(sp.S.Zero, kappa))
+_SEEN = Assumption(
+    "one component seen", "alpha_j >= kappa >= 0 and all other alpha_i <= -kappa", Bound(sp.S.Zero, kappa)
+)
 _CLEAR = Assumption("clear", "eps_kappa is below p_j |mu_j|", Bound(ERROR, target, strict=True))
 _BOTH = (_SEEN.label, _CLEAR.label)
 _CLAIMS = (

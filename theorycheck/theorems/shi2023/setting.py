@@ -46,9 +46,7 @@ def gate_margin(inputs: Array, weights: Array, biases: Array) -> Measured:
         heights = inputs @ weights.T - biases
         size = np.linalg.norm(inputs, axis=1)[:, None] * np.linalg.norm(weights, axis=1) + np.abs(biases)
     doubt = (inputs.shape[1] + 4) * np.finfo(float).eps * size
-    return Measured.between(
-        max(float(np.min(np.abs(heights) - doubt)), 0.0), float(np.min(np.abs(heights) + doubt))
-    )
+    return Measured.between(max(float(np.min(np.abs(heights) - doubt)), 0.0), float(np.min(np.abs(heights) + doubt)))
 
 
 def empirical_gradients(instance: Instance) -> tuple[Array, Array]:
