@@ -5,6 +5,7 @@ from theorycheck.theorems.shi2023.first_step import FIRST_STEP
 from theorycheck.theorems.shi2023.mixture import MIXTURE
 from theorycheck.theorems.shi2023.mixture_chance import MIXTURE_CHANCE
 from theorycheck.theorems.shi2023.parity import PARITY
+from theorycheck.theorems.shi2023.structured import STRUCTURED
 
 __all__ = ["PAPER", "THEOREMS"]
 
@@ -21,10 +22,10 @@ PAPER = Paper(
             (FIRST_STEP.label,),
         ),
         PaperClaim("mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label)),
-        PaperClaim("parities", "it covers parity functions", (PARITY.label,)),
+        PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
         PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", ()),
         PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", ()),
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE, MIXTURE_CHANCE, PARITY)
+THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE, MIXTURE_CHANCE, PARITY, STRUCTURED)

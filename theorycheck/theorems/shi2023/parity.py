@@ -171,7 +171,7 @@ _CLAIMS = (
     Claim("length", "and this long: B_G", Bound((1 - TAU) * LENGTH, length), _GIVEN),
     Claim("no longer", "and no longer", Bound(length, (1 + TAU) * LENGTH), _GIVEN),
     Claim("direction", "as unit vectors, with the right sign", Bound(off, OFF), _GIVEN),
-    Claim("hit", "a share 2^(1-k) of all neurons points at +-1_A: (D, +-1) is in S_{p, gamma, B_G}", Bound(SHARE, share), _GIVEN),
+    Claim("hit", "a share 2^(1-k) of all neurons points at +-1_A: (D, +-1) is in S_{p, gamma, B_G}", Bound((1 - TAU) * SHARE, share), _GIVEN),
     Claim("OPT", "the network of k + 2 neurons along one neuron's gradient has little hinge loss", Bound(hinge, HINGE), _GIVEN),
 )  # fmt: skip
 _SABOTAGES = (
@@ -246,7 +246,7 @@ PARITY = Theorem(
     claims=with_looseness(_CLAIMS, cosine=1.0, length=1.0, no_longer=1.0, direction=1.0, hit=1.0, OPT=1.5),
     derivations=(),
     order=("data", "weights", "labels"),
-    example=keyword_example(_build, {"n": (Annotated[int, "not used: the inputs are all sign patterns"], 1), **_FLAGS, **s.CLASS_DATA}, Instance),
+    example=keyword_example(_build, {**_FLAGS, **s.CLASS_DATA}, Instance),
     instances=_instances,
     simulate=Run,
     sabotages=_SABOTAGES,
