@@ -1,7 +1,9 @@
 """shi2023: feature learning from gradients in two-layer networks. What the abstract claims."""
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
+from theorycheck.theorems.shi2023.emergence import EMERGENCE
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
+from theorycheck.theorems.shi2023.linear import LINEAR
 from theorycheck.theorems.shi2023.mixture import MIXTURE
 from theorycheck.theorems.shi2023.mixture_chance import MIXTURE_CHANCE
 from theorycheck.theorems.shi2023.parity import PARITY
@@ -19,7 +21,7 @@ PAPER = Paper(
         PaperClaim(
             "framework",
             "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
-            (FIRST_STEP.label,),
+            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label),
         ),
         PaperClaim("mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label)),
         PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
@@ -28,4 +30,4 @@ PAPER = Paper(
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE, MIXTURE_CHANCE, PARITY, STRUCTURED)
+THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE, MIXTURE_CHANCE, PARITY, STRUCTURED, LINEAR, EMERGENCE)
