@@ -11,10 +11,6 @@ import math
 from fractions import Fraction
 from functools import cache
 
-import sympy as sp
-
-_z = sp.Symbol("z")
-
 
 def kept(n: int, b: Fraction | float) -> int:
     """Return J, the most minus ones that the threshold ``sum x_i > b`` lets pass; below 0 if none does."""
@@ -24,13 +20,12 @@ def kept(n: int, b: Fraction | float) -> int:
 @cache
 def _counts(n: int, k: int) -> tuple[int, ...]:
     """Return the coefficients of ``(1-z)^(k-1) (1+z)^(n-k)``, lowest first, or the partial sums of ``(1+z)^n`` for k = 0."""
+    product = [1]
+    for sign in [-1] * (k - 1) + [1] * (n - k):
+        product = [one + sign * other for one, other in zip([*product, 0], [0, *product], strict=True)]
     if k == 0:
-        total, sums = 0, []
-        for j in range(n + 1):
-            total += math.comb(n, j)
-            sums.append(total)
-        return tuple(sums)
-    return tuple(int(c) for c in reversed(sp.Poly((1 - _z) ** (k - 1) * (1 + _z) ** (n - k), _z).all_coeffs()))
+        product = [sum(product[: j + 1]) for j in range(n + 1)]
+    return tuple(product)
 
 
 def threshold_coefficient(n: int, k: int, b: Fraction | float) -> Fraction:

@@ -8,6 +8,7 @@ from theorycheck.theorems.shi2023.mixture import MIXTURE
 from theorycheck.theorems.shi2023.mixture_chance import MIXTURE_CHANCE
 from theorycheck.theorems.shi2023.parity import PARITY
 from theorycheck.theorems.shi2023.structured import STRUCTURED
+from theorycheck.theorems.shi2023.truth_mixture import TRUTH_MIXTURE
 
 __all__ = ["PAPER", "THEOREMS"]
 
@@ -23,11 +24,22 @@ PAPER = Paper(
             "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
             (FIRST_STEP.label, LINEAR.label, EMERGENCE.label),
         ),
-        PaperClaim("mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label)),
+        PaperClaim(
+            "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
+        ),
         PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
         PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", ()),
         PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", ()),
     ),
 )
 
-THEOREMS: tuple[Theorem, ...] = (FIRST_STEP, MIXTURE, MIXTURE_CHANCE, PARITY, STRUCTURED, LINEAR, EMERGENCE)
+THEOREMS: tuple[Theorem, ...] = (
+    FIRST_STEP,
+    MIXTURE,
+    MIXTURE_CHANCE,
+    TRUTH_MIXTURE,
+    PARITY,
+    STRUCTURED,
+    LINEAR,
+    EMERGENCE,
+)

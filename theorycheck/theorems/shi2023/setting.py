@@ -89,7 +89,7 @@ def quadruples(weights: Array, outer: Array, bias: float) -> tuple[Array, Array,
 
 def classes(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
     """Return inputs, labels -1 or 1 (above or below their mean) and notes, as the data's flags say."""
-    inputs, labels, notes = data_of({"label": 1.0, "n": 2, "d": 2, **flags})
+    inputs, labels, notes = data_of({"label": 1.0, "n": 2, "d": 2, "m": 1, **flags})
     signs = np.where(labels > np.mean(labels), 1.0, -1.0)
     return inputs, signs, (*notes, "labels are -1 and 1: below and above their mean")
 
