@@ -1,6 +1,7 @@
 """shi2023: feature learning from gradients in two-layer networks. What the abstract claims."""
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
+from theorycheck.theorems.shi2023.coupled import COUPLED
 from theorycheck.theorems.shi2023.emergence import EMERGENCE
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
 from theorycheck.theorems.shi2023.linear import LINEAR
@@ -22,7 +23,7 @@ PAPER = Paper(
         PaperClaim(
             "framework",
             "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
-            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label),
+            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label, COUPLED.label),
         ),
         PaperClaim(
             "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
@@ -42,4 +43,5 @@ THEOREMS: tuple[Theorem, ...] = (
     STRUCTURED,
     LINEAR,
     EMERGENCE,
+    COUPLED,
 )
