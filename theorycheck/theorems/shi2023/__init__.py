@@ -3,6 +3,7 @@
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.shi2023.coupled import COUPLED
 from theorycheck.theorems.shi2023.emergence import EMERGENCE
+from theorycheck.theorems.shi2023.end_to_end import END_TO_END
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
 from theorycheck.theorems.shi2023.linear import LINEAR
 from theorycheck.theorems.shi2023.mixture import MIXTURE
@@ -23,14 +24,14 @@ PAPER = Paper(
         PaperClaim(
             "framework",
             "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
-            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label, COUPLED.label),
+            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label, COUPLED.label, END_TO_END.label),
         ),
         PaperClaim(
             "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
         ),
         PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
         PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", ()),
-        PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", ()),
+        PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", (END_TO_END.label,)),
     ),
 )
 
@@ -44,4 +45,5 @@ THEOREMS: tuple[Theorem, ...] = (
     LINEAR,
     EMERGENCE,
     COUPLED,
+    END_TO_END,
 )
