@@ -226,5 +226,5 @@ END_TO_END = Theorem(
     instances=_instances,
     simulate=simulate,
     sabotages=_SABOTAGES,
-    showcase=({"data": "orthogonal", "d": 2, "n": 2}, {"data": "breast_cancer", "columns": "20,27", "rows": 20, "epsilon": 0.6, "excess": 0.35}),
+    showcase=({"data": "orthogonal", "d": 2, "n": 2}, {"data": "breast_cancer", "columns": "20,27", "rows": 30, "epsilon": 0.6, "excess": 0.35}),
 )  # fmt: skip
