@@ -190,7 +190,7 @@ def test_bad_input_is_one_sentence(label, flags, said):
 def test_what_is_not_known_is_not_confirmed():
     """A mixture whose lemma says nothing: kappa is negative, so the premise fails and the bound is not claimed."""
     theorem = card("shi2023.mixture")
-    instance = theorem.example(data="orthogonal")
+    instance = theorem.example(data="orthogonal", sigma=0.6)
     moved = replace(instance, biases=instance.biases + 0.8)
     outcomes = {verdict.claim: verdict.outcome for verdict in check(theorem, moved).verdicts}
     assert outcomes["near"] not in (Outcome.CONFIRMED, Outcome.REFUTED)

@@ -26,7 +26,8 @@ from theorycheck.theorems._data import SYNTHETIC, keyword_example
 from theorycheck.theorems.shi2023 import setting as s
 from theorycheck.theorems.shi2023.parities import cube, zigzag
 
-n, k = sp.symbols("n k", positive=True)
+#: coordinates outside and inside A
+outside, k = sp.symbols("n_0 k", positive=True)
 b = sp.Symbol("b", real=True)
 xi, length, cosine, off, off_unsigned = sp.symbols("xi_k-1 |G| cos delta_D delta_+", nonnegative=True)
 share, hinge, odd, even, mislabelled, not_signs = sp.symbols("P_hit L_f odd even e_y e_w", nonnegative=True)
@@ -34,7 +35,7 @@ share, hinge, odd, even, mislabelled, not_signs = sp.symbols("P_hit L_f odd even
 TAU = sp.Rational(1, 10**9)
 
 #: xi_{k+1}/xi_{k-1} = -(k-1)/(n-k), so the part of G at right angles to D_w has this square, in units of xi_{k-1}^2
-_ASIDE = (k - 1) ** 2 / (n - k)
+_ASIDE = (k - 1) ** 2 / outside
 COSINE = 1 / sp.sqrt(1 + _ASIDE / k)
 LENGTH = xi * sp.sqrt(k + _ASIDE)
 #: the tangent of the angle, which is above the distance of the unit vectors
@@ -110,7 +111,7 @@ def _share(d: int, size: int, bias: float) -> Measured:
     gradients = (labels[:, None] * (points @ points.T > bias)).T @ points / len(points)
     lengths, along = np.linalg.norm(gradients, axis=1), np.abs(gradients[:, :size].sum(axis=1)) / size**0.5
     # a hit has these lengths and cosines exactly (errata U10): room for rounding
-    least = [float(one.subs({n: d, k: size, xi: sp.Rational(majority_coefficient(d, size))})) * (1 - 1e-12) for one in (COSINE, LENGTH)]  # fmt: skip
+    least = [float(one.subs({outside: d - size, k: size, xi: sp.Rational(majority_coefficient(d, size))})) * (1 - 1e-12) for one in (COSINE, LENGTH)]  # fmt: skip
     found = (along >= least[0] * lengths) & (lengths >= least[1])
     return Measured(float(np.mean(found)), 0.0, rigorous=True)
 
@@ -140,7 +141,7 @@ def _mislabelled(run: Run) -> Measured:
 
 
 _QUANTITIES = (
-    Quantity(n, "number of signs", measure.constant(lambda run: run.instance.d)),
+    Quantity(outside, "n - k, number of signs outside A", measure.constant(lambda run: run.instance.d - _size(run.instance))),
     Quantity(k, "size of A", measure.constant(lambda run: _size(run.instance))),
     Quantity(b, "bias", measure.parameter("b")),
     Quantity(odd, "1 if n is odd, else 0", measure.constant(lambda run: run.instance.d % 2)),
@@ -161,7 +162,7 @@ _ASSUMED = (
     Assumption("n odd", "n is odd", Bound(sp.S.One, odd)),
     Assumption("k even", "k is even", Bound(sp.S.One, even)),
     Assumption("k at least 2", "A is not empty", Bound(sp.Integer(2), k)),
-    Assumption("k below n", "A is not everything", Bound(k, n, strict=True)),
+    Assumption("k below n", "A is not everything", Bound(sp.S.Zero, outside, strict=True)),
     Assumption("small bias", "|b| < 1", Bound(b**2, sp.S.One, strict=True)),
 )
 _GIVEN = tuple(part.label for part in _ASSUMED)
