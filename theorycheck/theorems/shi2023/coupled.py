@@ -87,16 +87,18 @@ def comparator(instance: Instance) -> s.Array:
         return instance.signs
     if kind == 1:
         return np.zeros(instance.m)
-    values = np.maximum(instance.inputs @ instance.weights.T - instance.biases, 0.0)
+    values = np.maximum(instance.inputs @ instance.weights.T - s.biases_of(instance), 0.0)
     scale = float(np.sum(values**2)) or 1.0
-    return np.linalg.solve(values.T @ values + 1e-3 * scale * np.eye(instance.m), values.T @ instance.labels)
+    return np.asarray(
+        np.linalg.solve(values.T @ values + 1e-3 * scale * np.eye(instance.m), values.T @ instance.labels)
+    )
 
 
 @lru_cache(maxsize=8)
 def _compared(instance: Instance) -> tuple[float, float, float]:
     """Return the loss of a~ on the first layer's start, |a~| and |a_1 - a~|."""
     found = comparator(instance)
-    values = np.maximum(instance.inputs @ instance.weights.T - instance.biases, 0.0)
+    values = np.maximum(instance.inputs @ instance.weights.T - s.biases_of(instance), 0.0)
     rule = RULES[LOSSES[int(instance.parameters["loss"])]]
     loss = rule.value((values @ found)[:, None], instance.labels[:, None]) / instance.n
     return loss, float(np.linalg.norm(found)), float(np.linalg.norm(instance.signs - found))
@@ -135,7 +137,7 @@ _QUANTITIES = (
     Quantity(apart, "|a_1 - a~|", lambda run: _other(run, 2)),
     Quantity(start, "|a_1|", _norm(lambda instance: instance.signs)),
     Quantity(first_layer, "|W_1|_F", _norm(lambda instance: instance.weights)),
-    Quantity(biases, "|b|", _norm(lambda instance: instance.biases)),
+    Quantity(biases, "|b|", _norm(s.biases_of)),
 )  # fmt: skip
 _SHORT = Assumption("short", "eta T B_1 <= 1", Bound(eta * steps * B_1, sp.S.One))
 _CLAIMS = (

@@ -44,14 +44,13 @@ def truth_of(instance: Instance) -> f.Truth:
 
 
 @lru_cache(maxsize=8)
-def _stepped(instance: Instance) -> tuple[s.Array, tuple[s.Array, ...]]:
+def _stepped(instance: Instance) -> tuple[s.Array, f.Sets]:
     """Return the first layer after the first step, made by descent, and the sets S_k."""
     given = instance.parameters
     after = descend(
         instance, step=given["eta"], steps=1, loss=LOSSES[int(given["loss"])], mean=True, decay=1 / given["eta"], record=[1]
     ).network.weights  # fmt: skip
-    assert instance.biases is not None
-    return after, f.members(truth_of(instance), after, instance.biases, given["epsilon_1"], given["gamma"])
+    return after, f.members(truth_of(instance), after, s.biases_of(instance), given["epsilon_1"], given["gamma"])
 
 
 def _count(run: Run) -> Measured:
@@ -61,8 +60,7 @@ def _count(run: Run) -> Measured:
 
 
 def _second(instance: Instance) -> s.Array:
-    assert instance.biases is not None
-    return f.second_layer(truth_of(instance), _stepped(instance)[1], instance.biases)
+    return f.second_layer(truth_of(instance), _stepped(instance)[1], s.biases_of(instance))
 
 
 def _outer(run: Run) -> Measured:
@@ -72,7 +70,7 @@ def _outer(run: Run) -> Measured:
 
 def _distance(run: Run) -> Measured:
     own = run.instance
-    heights = np.maximum(own.inputs @ _stepped(own)[0].T - own.biases, 0.0)
+    heights = np.maximum(own.inputs @ _stepped(own)[0].T - s.biases_of(own), 0.0)
     found, wanted = heights @ _second(own), truth_of(own)(own.inputs)
     rounding = 1e-13 * own.d * float(np.max(heights @ np.abs(_second(own)) + np.abs(wanted)))
     return Measured(float(np.mean(np.abs(found - wanted))), rounding)
@@ -146,8 +144,9 @@ def _drawn(inputs: s.Array, labels: s.Array, m: int, bias_size: float, numbers: 
     def redraw(again: Instance, draw: int) -> Instance:
         return _drawn(inputs, labels, m, bias_size, numbers, seed, draw, about, notes)
 
-    return f.symmetric_start(
-        inputs, labels, weights, (sigma if np.isfinite(sigma) else 1.0) * outer, bias_size,
+    start = s.quadruples(weights, (sigma if np.isfinite(sigma) else 1.0) * outer, bias_size)
+    return s.network(
+        inputs, labels, *start,
         parameters={"b": bias_size, **numbers}, description=about, notes=notes, redraw=redraw,
     )  # fmt: skip
 

@@ -76,10 +76,9 @@ def simulate(instance: Instance) -> Run:
 @lru_cache(maxsize=8)
 def _features(instance: Instance) -> tuple[int, float]:
     """Return the size of the smallest S_k and ``|a~|``."""
-    assert instance.biases is not None
     given, truth = instance.parameters, problem_of(instance).truth
-    sets = f.members(truth, first_step(instance).weights, instance.biases, given["epsilon_1"], given["gamma"])
-    return min(map(len, sets)), float(np.linalg.norm(f.second_layer(truth, sets, instance.biases)))
+    sets = f.members(truth, first_step(instance).weights, s.biases_of(instance), given["epsilon_1"], given["gamma"])
+    return min(map(len, sets)), float(np.linalg.norm(f.second_layer(truth, sets, s.biases_of(instance))))
 
 
 def _near(value: float) -> Measured:

@@ -13,12 +13,12 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from theorycheck.model import Instance
 from theorycheck.symbolic.gaussian import MU, QU
 from theorycheck.symbolic.population import GATE
-from theorycheck.theorems.shi2023 import setting as s
 
 Array = NDArray[np.float64]
+#: neurons as indices, one array for each feature
+Sets = tuple[NDArray[np.int64], ...]
 
 eps_1, ratio, chance = sp.symbols("epsilon_1 U p", positive=True)
 gamma = sp.Symbol("gamma", nonnegative=True)
@@ -60,7 +60,7 @@ def first_moment(inputs: Array) -> float:
     return float(np.linalg.norm(inputs, 2) / np.sqrt(len(inputs)))
 
 
-def members(truth: Truth, weights: Array, biases: Array, share: float, off: float) -> tuple[Array, ...]:
+def members(truth: Truth, weights: Array, biases: Array, share: float, off: float) -> Sets:
     """Return the sets S_k of neurons after the first step, as indices; ``share`` is eps_1 and ``off`` gamma."""
     lengths = np.linalg.norm(weights, axis=1)
     along = weights @ truth.directions.T
@@ -72,18 +72,10 @@ def members(truth: Truth, weights: Array, biases: Array, share: float, off: floa
     return tuple(found)
 
 
-def second_layer(truth: Truth, sets: tuple[Array, ...], biases: Array) -> Array:
+def second_layer(truth: Truth, sets: Sets, biases: Array) -> Array:
     """Return the output weights of R8.2, ``(m,)``: ``a*_k |b*_k|/(|S_k| b~)`` on S_k, summed where sets meet."""
     outer = np.zeros(len(biases))
     for k, chosen in enumerate(sets):
         if len(chosen):
             outer[chosen] += truth.outer[k] * abs(truth.biases[k]) / (len(chosen) * np.abs(biases[chosen]))
     return outer
-
-
-def symmetric_start(
-    inputs: Array, labels: Array, weights: Array, outer: Array, bias: float, **more: object
-) -> Instance:
-    """Return the network of section 1.2, four neurons from each of the given ones."""
-    parts = s.quadruples(weights, outer, bias)
-    return s.network(inputs, labels, *parts, **more)  # type: ignore[arg-type]

@@ -49,10 +49,9 @@ def _step(instance: Instance) -> tuple[s.Array, s.Array, s.Array, s.Array]:
 
 def _doubt(instance: Instance) -> tuple[float, float]:
     """Return bounds on the rounding of the two predicted vectors: that of sums of this many terms of this size."""
-    assert instance.biases is not None
     terms = np.finfo(float).eps * (instance.n + instance.d + 16)
     norms = np.linalg.norm(instance.inputs, axis=1)
-    heights = norms.max() * np.linalg.norm(instance.weights, axis=1) + np.abs(instance.biases)
+    heights = norms.max() * np.linalg.norm(instance.weights, axis=1) + np.abs(s.biases_of(instance))
     return (
         terms * float(np.linalg.norm(instance.signs) * norms.mean()) * instance.d**0.5,
         terms * float(np.linalg.norm(heights)),
@@ -75,19 +74,17 @@ def _size(index: int, run: Run) -> Measured:
 def _unpaired(run: Run) -> Measured:
     """Return by how much the start misses its symmetry; exact."""
     own = run.instance
-    assert own.biases is not None
     if own.m % 4:
         return Measured(1.0, 0.0, rigorous=True)
     quarter = own.m // 4
     pattern = s.quadruples(own.weights[:quarter], own.signs[:quarter], 0.0)
-    biases = own.biases[:quarter]
-    gaps = (own.weights - pattern[0], own.signs - pattern[1], own.biases - np.concatenate([biases, biases, -biases, -biases]))  # fmt: skip
+    biases = s.biases_of(own)[:quarter]
+    gaps = (own.weights - pattern[0], own.signs - pattern[1], s.biases_of(own) - np.concatenate([biases, biases, -biases, -biases]))  # fmt: skip
     return Measured(max(float(np.max(np.abs(gap), initial=0.0)) for gap in gaps), 0.0, rigorous=True)
 
 
 def _margin(run: Run) -> Measured:
-    assert run.instance.biases is not None
-    return s.gate_margin(run.instance.inputs, run.instance.weights, run.instance.biases)
+    return s.gate_margin(run.instance.inputs, run.instance.weights, s.biases_of(run.instance))
 
 
 def _slope(run: Run) -> float:

@@ -70,12 +70,12 @@ def _seen(instance: Instance) -> dict[str, s.Array]:
     law, norms = law_of(instance), np.linalg.norm(instance.weights, axis=1)
     sigmas = np.sqrt(law.covariances[:, 0, 0])
     with np.errstate(all="ignore"):
-        alpha = (instance.weights @ law.means.T - instance.biases[:, None]) / (norms[:, None] * sigmas)  # type: ignore[index]
-        size = np.linalg.norm(law.means, axis=1).max() * norms + np.abs(instance.biases)  # type: ignore[arg-type]
+        alpha = (instance.weights @ law.means.T - s.biases_of(instance)[:, None]) / (norms[:, None] * sigmas)
+        size = np.linalg.norm(law.means, axis=1).max() * norms + np.abs(s.biases_of(instance))
         doubt = 8 * (instance.d + 4) * _EPS * size / (norms * sigmas.min())
     which = np.argmax(alpha, axis=1)
     others = np.where(np.arange(instance.n) == which[:, None], np.inf, -alpha)
-    gradient = simplified_gradient(law, instance.weights, instance.biases)  # type: ignore[arg-type]
+    gradient = simplified_gradient(law, instance.weights, s.biases_of(instance))
     mean = (law.chances * law.labels)[which, None] * law.means[which]
     sizes = law.chances @ (np.linalg.norm(law.means, axis=1) + sigmas)
     return {
@@ -116,9 +116,8 @@ def _sizes(run: Run, deviations: bool) -> Measured:
 def _along(run: Run, gate_only: bool) -> Measured:
     """Return the gradient along its own direction: the defining integral by quadrature, or its part ``mu_j P(u > 0)``."""
     own, law, found = run.instance, law_of(run.instance), _seen(run.instance)
-    assert own.biases is not None
     values = []
-    for weight, bias, gradient in zip(own.weights, own.biases, found["gradient"], strict=True):
+    for weight, bias, gradient in zip(own.weights, s.biases_of(own), found["gradient"], strict=True):
         size = float(np.linalg.norm(gradient))
         direction = gradient / size if size > 0 else np.eye(own.d)[0]
         at = [pair(law, j, weight, float(bias), direction) for j in range(own.n)]

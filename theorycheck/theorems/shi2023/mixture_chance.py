@@ -101,8 +101,7 @@ def _hit(instance: Instance) -> Measured:
     error = float(_ERROR.subs({kappa: instance.parameters["kappa"], **sizes}))
     if not error < sizes[x.target]:
         return Measured(math.nan)
-    assert instance.biases is not None
-    gradients = simplified_gradient(law, instance.weights, instance.biases)
+    gradients = simplified_gradient(law, instance.weights, s.biases_of(instance))
     least = math.sqrt(1 - (error / sizes[x.target]) ** 2)
     doubt = np.full(instance.m, 1e-12 * (sizes[x.mean_size] + sizes[x.deviation]))
     return hits.hit(gradients, law.means[0] / np.linalg.norm(law.means[0]), least, sizes[x.target] - error, doubt)

@@ -101,6 +101,17 @@ def share(blocks: int, filled: bool) -> Fraction:
     return Fraction(math.comb(blocks - 1, (blocks - 1) // 2), 2 ** (blocks - 1)) if filled else Fraction(1)
 
 
+def margins(weights: Array, blocks: int, size: int, biases: Array, filled: bool) -> tuple[Array, Array]:
+    """Return margins ``m_{j,s}`` and lengths ``nu_j``, both ``(m, 2 blocks)``: s = 1 first, then s = -1."""
+    sums = weights[:, : blocks * size].reshape(len(weights), blocks, size).sum(axis=2)
+    noise = np.sum(weights[:, blocks * size :] ** 2, axis=1)[:, None]
+    if filled:
+        squares = np.sum(weights[:, : blocks * size].reshape(len(weights), blocks, size) ** 2, axis=2)
+        noise = noise + squares.sum(axis=1)[:, None] - squares
+    lengths = np.sqrt(np.maximum(np.broadcast_to(noise, sums.shape), 0.0))
+    return np.hstack([sums - biases[:, None], -sums - biases[:, None]]), np.hstack([lengths, lengths])
+
+
 # --- networks that equal a parity ----------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ from theorycheck.symbolic.network import BIASED
 from theorycheck.theorems._data import DATA, data_of
 
 Array = NDArray[np.float64]
+#: weights ``(4 m, d)``, output weights and biases ``(4 m,)``
+Quadruples = tuple[Array, Array, Array]
 
 NOTATION = (
     "f(x) = sum_i a_i max(<w_i, x> - b_i, 0): the bias has a minus sign and is never trained. G(w, b) = E[y x 1{<w, x> > b}] is "
@@ -37,6 +39,12 @@ def start_slope(loss: str) -> sp.Expr:
     return sp.simplify(-sp.diff(LOSS[loss], _z).subs(_z, 0))
 
 
+def biases_of(instance: Instance) -> Array:
+    """Return the biases ``(m,)``, which an instance always has once it is made."""
+    assert instance.biases is not None
+    return instance.biases
+
+
 # --- gradients of a finite population ------------------------------------------------------------------------
 
 
@@ -51,8 +59,7 @@ def gate_margin(inputs: Array, weights: Array, biases: Array) -> Measured:
 
 def empirical_gradients(instance: Instance) -> tuple[Array, Array]:
     """Return ``G(w_i, b_i)`` ``(m, d)`` and ``E[y max(<w_i, x> - b_i, 0)]`` ``(m,)`` of the instance's rows, equally likely."""
-    assert instance.biases is not None
-    heights = instance.inputs @ instance.weights.T - instance.biases
+    heights = instance.inputs @ instance.weights.T - biases_of(instance)
     signed = instance.labels[:, None] * (heights > 0)
     n = instance.n
     return signed.T @ instance.inputs / n, np.sum(signed * heights, axis=0) / n
@@ -74,7 +81,7 @@ def network(
     )  # fmt: skip
 
 
-def quadruples(weights: Array, outer: Array, bias: float) -> tuple[Array, Array, Array]:
+def quadruples(weights: Array, outer: Array, bias: float) -> Quadruples:
     """Return weights, output weights and biases of the symmetric initialisation (section 1.2): four neurons from each of m.
 
     ``(a, w, b), (-a, w, b), (-a, -w, -b), (a, -w, -b)``, block by block, so that the output is 0.

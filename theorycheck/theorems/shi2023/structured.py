@@ -28,7 +28,7 @@ from theorycheck.symbolic.population import GATE
 from theorycheck.theorems._data import SYNTHETIC, keyword_example
 from theorycheck.theorems.shi2023 import hits
 from theorycheck.theorems.shi2023 import setting as s
-from theorycheck.theorems.shi2023.parities import share, structured
+from theorycheck.theorems.shi2023.parities import margins, share, structured
 
 k, r, d = sp.symbols("k r D", positive=True)
 chance, part, bias = sp.symbols("p_A c_r b", positive=True)
@@ -58,17 +58,6 @@ _left = sp.lambdify((kappa, reach, window, k, r), LEFT)
 DRAWN = 20_000
 
 
-def margins(weights: s.Array, blocks: int, size: int, biases: s.Array, filled: bool) -> tuple[s.Array, s.Array]:
-    """Return margins ``m_{j,s}`` and lengths ``nu_j``, both ``(m, 2 blocks)``: s = 1 first, then s = -1."""
-    sums = weights[:, : blocks * size].reshape(len(weights), blocks, size).sum(axis=2)
-    noise = np.sum(weights[:, blocks * size :] ** 2, axis=1)[:, None]
-    if filled:
-        squares = np.sum(weights[:, : blocks * size].reshape(len(weights), blocks, size) ** 2, axis=2)
-        noise = noise + squares.sum(axis=1)[:, None] - squares
-    lengths = np.sqrt(np.maximum(np.broadcast_to(noise, sums.shape), 0.0))
-    return np.hstack([sums - biases[:, None], -sums - biases[:, None]]), np.hstack([lengths, lengths])
-
-
 def event_chance(blocks: int, size: int, width: int, margin: float, length: float, filled: bool, seed: int) -> Measured:
     """Return, from drawn neurons, the chance of one component firing with every margin at least ``margin`` noise lengths, and ``b >= 2 margin |w|``."""
     weights = np.random.default_rng([seed, 43]).standard_normal((DRAWN, width))
@@ -90,12 +79,11 @@ def _shape(instance: Instance) -> tuple[int, int, bool]:
 @lru_cache(maxsize=16)
 def _found(instance: Instance) -> dict[str, s.Array]:
     blocks, size, filled = _shape(instance)
-    assert instance.biases is not None
-    heights, noise = margins(instance.weights, blocks, size, instance.biases, filled)
+    heights, noise = margins(instance.weights, blocks, size, s.biases_of(instance), filled)
     with np.errstate(all="ignore"):
         bad = np.where(noise > 0, np.exp(-(heights**2) / (2 * noise**2)), 0.0)
         norm = np.linalg.norm(instance.weights, axis=1)
-        uniform = np.exp(-(instance.biases**2) / (4 * norm**2))
+        uniform = np.exp(-(s.biases_of(instance) ** 2) / (4 * norm**2))
     which, order = np.argmax(heights, axis=1) % blocks, np.sort(heights, axis=1)
     target = np.zeros_like(instance.weights)
     for i, j in enumerate(which):
@@ -103,7 +91,7 @@ def _found(instance: Instance) -> dict[str, s.Array]:
     return {
         "own": order[:, -1], "other": order[:, -2], "tails": bad.sum(axis=1), "root_tails": np.sqrt(bad).sum(axis=1),
         "uniform": uniform, "target": target, "gradient": s.empirical_gradients(instance)[0],
-        "rounding": 1e-14 * (norm + np.abs(instance.biases)) * instance.d,
+        "rounding": 1e-14 * (norm + np.abs(s.biases_of(instance))) * instance.d,
     }  # fmt: skip
 
 
@@ -164,7 +152,7 @@ _QUANTITIES = (
     Quantity(chance, "p_A, chance of each component with a block all of one sign", _chance),
     Quantity(part, "c_r, share of the block in E[y x] given that it is all of one sign", measure.constant(lambda run: float(share(_shape(run.instance)[0], _shape(run.instance)[2])))),
     Quantity(single, "1 if blocks of one sign each are beside uniform ones, where c_r does not hold", measure.constant(lambda run: _shape(run.instance)[1] == 1 and _shape(run.instance)[2] and _shape(run.instance)[0] > 1)),
-    Quantity(bias, "bias", measure.constant(lambda run: float(np.min(run.instance.biases)))),
+    Quantity(bias, "bias", measure.constant(lambda run: float(np.min(s.biases_of(run.instance))))),
     Quantity(tails, "sum of h over the components", _read("tails")),
     Quantity(root_tails, "sum of sqrt(h) over the components", _read("root_tails")),
     Quantity(root_uniform, "sqrt(h) of the uniform component", _read("uniform")),

@@ -43,8 +43,7 @@ SAMPLES, SIGMAS = 100_000, 6.0
 def _sampled(instance: Instance) -> tuple[Measured, Measured]:
     """Return hinge loss and share of wrong signs on drawn samples, with :data:`SIGMAS` standard errors and what one sample more would add."""
     inputs, labels = x.law_of(instance).sample(SAMPLES, 71)
-    assert instance.biases is not None
-    signed = labels * (np.maximum(inputs @ instance.weights.T - instance.biases, 0.0) @ instance.signs)
+    signed = labels * (np.maximum(inputs @ instance.weights.T - s.biases_of(instance), 0.0) @ instance.signs)
     found = []
     for values in (np.maximum(0.0, 1.0 - signed), (signed <= 0) * 1.0):
         value, spread = float(np.mean(values)), float(np.std(values))
