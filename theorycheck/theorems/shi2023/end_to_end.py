@@ -187,7 +187,7 @@ def _instances() -> SearchStrategy[Instance]:
         {
             "m": st.sampled_from([20, 6, 2]), "loss": st.sampled_from(LOSSES), "epsilon": st.sampled_from([0.5, 0.9]),
             "excess": st.sampled_from([0.3, 0.1]), "times": st.sampled_from([1.0, 2.0]), "ticket": st.sampled_from([True, True, False]),
-            "share": st.sampled_from([1.0, 0.01]), "seed": st.integers(0, 10_000),
+            "share": st.sampled_from([1.0, 0.01, 1.0]), "seed": st.integers(0, 10_000),
         }
     )  # fmt: skip
     return st.builds(_hard, st.integers(1, 2), plans, st.sampled_from([2.0, 1.0]), st.sampled_from([1.0, 30.0]))

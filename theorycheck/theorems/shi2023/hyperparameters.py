@@ -12,7 +12,8 @@ import sympy as sp
 
 alpha, beta = sp.symbols("alpha beta", positive=True)
 epsilon, B_1, bias = sp.symbols("epsilon B_1 b", positive=True)
-outer, size, length, step, start = sp.symbols("|a~| S_1 h eta |a_1|", positive=True)
+size, length, step = sp.symbols("S_1 h eta", positive=True)
+outer, start = sp.symbols("|a~| |a_1|", nonnegative=True)
 
 #: what R8.3 leaves of the mean loss, term by term: the first layer moves, a~ is far, the start is far, steps are not small
 TERMS: Mapping[str, sp.Expr] = {
