@@ -23,7 +23,8 @@ from theorycheck.theorems.shi2023 import features as f
 from theorycheck.theorems.shi2023 import linear
 from theorycheck.theorems.shi2023 import setting as s
 
-draws, count, products = sp.symbols("m N_S A_b", nonnegative=True)
+draws = sp.Symbol("m", positive=True)
+count, products = sp.symbols("N_S A_b", nonnegative=True)
 distance, outer_found, bias = sp.symbols("E_f |a~| b", nonnegative=True)
 beta = linear.beta
 #: two features, w* and -w*
