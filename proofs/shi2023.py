@@ -9,12 +9,13 @@ import _shi2023_coupled as coupled
 import _shi2023_emergence as emergence
 import _shi2023_end as end
 import _shi2023_mixture as mixture
+import _shi2023_truth as truth
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
 from theorycheck.theorems import shi2023
 
-PROOFS: tuple[Proof, ...] = (*mixture.PROOFS, *coupled.PROOFS, *emergence.PROOFS, *end.PROOFS)
+PROOFS: tuple[Proof, ...] = (*mixture.PROOFS, *truth.PROOFS, *coupled.PROOFS, *emergence.PROOFS, *end.PROOFS)
 
 #: claims without a proof, and why
 _PROVED = {proof.name for proof in PROOFS}

@@ -157,12 +157,12 @@ _SABOTAGES = (
 # --- instances -----------------------------------------------------------------------------------------------
 
 
-def _made(inputs: s.Array, labels: s.Array, plan: dict[str, Any], notes: tuple[str, ...] = ()) -> Instance:
+def _made(inputs: s.Array, labels: s.Array, plan: dict[str, Any], notes: tuple[str, ...] = (), about: dict[str, Any] | None = None) -> Instance:  # fmt: skip
     generator = np.random.default_rng([plan["seed"], 79])
     weights = plan["first"] * generator.standard_normal((plan["m"], inputs.shape[1]))
     outer = plan["outer"] * generator.standard_normal(plan["m"])
     numbers = {"eta": plan["eta"], "T": float(plan["steps"]), "loss": float(LOSSES.index(plan["loss"])), "comparator": float(plan["comparator"])}  # fmt: skip
-    return s.network(inputs, labels, weights, outer, np.full(plan["m"], plan["bias"]), parameters=numbers, description=plan, notes=notes)  # fmt: skip
+    return s.network(inputs, labels, weights, outer, np.full(plan["m"], plan["bias"]), parameters=numbers, description=about or plan, notes=notes)  # fmt: skip
 
 
 _COMPARATORS = ("start", "zero", "fitted")
@@ -174,8 +174,8 @@ def _build(flags: dict[str, Any]) -> Instance:
     if not (0 < flags["eta"] < math.inf and flags["steps"] >= 1 and flags["m"] >= 1):
         raise BadInput(f"--eta, --steps and --m must be positive, not {flags['eta']:g}, {flags['steps']} and {flags['m']}")  # fmt: skip
     inputs, labels, notes = s.classes(flags)
-    found = _made(inputs, labels, {**flags, "comparator": _COMPARATORS.index(flags["comparator"])}, notes)
-    return replace(found, description={**found.description, "comparator": flags["comparator"]})
+    plan = {**flags, "comparator": _COMPARATORS.index(flags["comparator"])}
+    return _made(inputs, labels, plan, notes, {"data": flags["data"], "flags": dict(flags)})
 
 
 def _hard(kind: str, n: int, plan: dict[str, Any]) -> Instance:

@@ -140,14 +140,14 @@ _OWN = {
 }
 
 
-def _made(inputs: s.Array, labels: s.Array, plan: dict[str, Any], notes: tuple[str, ...] = ()) -> Instance:
+def _made(inputs: s.Array, labels: s.Array, plan: dict[str, Any], about: dict[str, Any], notes: tuple[str, ...] = ()) -> Instance:  # fmt: skip
     generator = np.random.default_rng([plan["seed"], 23])
     weights = plan.get("scale", 1.0) * generator.standard_normal((plan["m"], inputs.shape[1]))
     parts = s.quadruples(weights, generator.standard_normal(plan["m"]), plan["bias"])
     if plan.get("odd"):
         parts = parts[0], parts[1] * np.linspace(1, 2, len(parts[1])), parts[2]
     numbers = {"eta": plan["eta"], "loss": float(LOSSES.index(plan["loss"])), "forgotten": plan.get("forgotten", 1.0)}
-    return s.network(inputs, labels, *parts, parameters=numbers, description=plan, notes=notes)
+    return s.network(inputs, labels, *parts, parameters=numbers, description=about, notes=notes)
 
 
 def _build(flags: dict[str, Any]) -> Instance:
@@ -158,14 +158,15 @@ def _build(flags: dict[str, Any]) -> Instance:
     if flags["m"] < 1:
         raise BadInput(f"--m must be at least 1, not {flags['m']}")
     inputs, labels, notes = s.classes(flags)
-    return _made(inputs, labels, flags, notes)
+    return _made(inputs, labels, flags, {"data": flags["data"], "flags": dict(flags)}, notes)
 
 
 def _hard(kind: str, n: int, plan: dict[str, Any], about: tuple[float, bool, float, int]) -> Instance:
     forgotten, odd, scale, seed = about
     inputs = build_inputs(InputPlan(kind, n, 3, seed, 1))
     labels = np.random.default_rng([seed, 3]).choice([-1.0, 1.0], n)
-    return _made(inputs, labels, {**plan, "forgotten": forgotten, "odd": odd, "scale": scale, "m": 2, "seed": seed, "kind": kind})  # fmt: skip
+    about_all = {**plan, "forgotten": forgotten, "odd": odd, "scale": scale, "m": 2, "seed": seed, "kind": kind}
+    return _made(inputs, labels, about_all, {**about_all, "n": n})
 
 
 def _instances() -> SearchStrategy[Instance]:

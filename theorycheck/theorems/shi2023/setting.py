@@ -17,7 +17,7 @@ from theorycheck.evidence import Measured
 from theorycheck.model import Instance
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import BIASED
-from theorycheck.theorems._data import DATA, data_of
+from theorycheck.theorems._data import DATA, SYNTHETIC, data_of
 
 Array = NDArray[np.float64]
 #: weights ``(4 m, d)``, output weights and biases ``(4 m,)``
@@ -98,7 +98,8 @@ def classes(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
     """Return inputs, labels -1 or 1 (above or below their mean) and notes, as the data's flags say."""
     inputs, labels, notes = data_of({"label": 1.0, "n": 2, "d": 2, "m": 1, **flags})
     signs = np.where(labels > np.mean(labels), 1.0, -1.0)
-    return inputs, signs, (*notes, "labels are -1 and 1: below and above their mean")
+    told = () if flags["data"] in SYNTHETIC else ("labels are -1 and 1: below and above their mean",)
+    return inputs, signs, (*notes, *told)
 
 
 #: the data's flags without the size of synthetic labels, which are signs
