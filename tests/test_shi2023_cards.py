@@ -14,9 +14,10 @@ from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome
 from theorycheck.flow.descent import descend
 from theorycheck.theorems import card
-from theorycheck.theorems.shi2023 import end_to_end, first_step, hits, starts, structured
+from theorycheck.theorems.shi2023 import emergence, end_to_end, first_step, hits, starts, structured
 from theorycheck.theorems.shi2023 import features as f
 from theorycheck.theorems.shi2023 import hyperparameters as hyper
+from theorycheck.theorems.shi2023 import linear as linear_card
 from theorycheck.theorems.shi2023 import setting as s
 from theorycheck.theorems.shi2023.problems import linear, scaled, xor
 
@@ -196,3 +197,18 @@ def test_what_is_not_known_is_not_confirmed():
     assert outcomes["near"] not in (Outcome.CONFIRMED, Outcome.REFUTED)
     assert outcomes["closed form"] is Outcome.CONFIRMED
     assert math.isfinite(float(first_step.TAU))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_data_without_a_mean_feature_refute_and_confirm_nothing_about_it(scale):
+    inputs, labels = scale * np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([1.0, -1.0])
+    numbers = {"eta": 1.0, "loss": 0.0, "epsilon_1": 0.5, "gamma": 1e-9}
+    drawn = {
+        "linear": linear_card.drawn(inputs, labels, 50, 1.0, 0, 0, {}, ()),
+        "emergence": emergence._drawn(inputs, labels, 5, 2.0, numbers, 0, 0, {}, ()),
+    }
+    for label, instance in drawn.items():
+        outcomes = {verdict.outcome for verdict in check(card(f"shi2023.{label}"), instance).verdicts}
+        assert not outcomes & {Outcome.CONFIRMED, Outcome.REFUTED}, (label, outcomes)
+    with pytest.raises(BadInput, match="does not separate"):
+        linear(inputs, labels, 1.0)

@@ -54,9 +54,16 @@ def _stepped(instance: Instance) -> tuple[s.Array, f.Sets]:
     return after, f.members(truth_of(instance), after, s.biases_of(instance), given["epsilon_1"], given["gamma"])
 
 
+def _where_separated(read: measure.Measure) -> measure.Measure:
+    """Return a measure that is unknown where w* does not separate the data, so that there is no f*."""
+
+    def found(run: Run) -> Measured:
+        return read(run) if linear.feature(run.instance)[2] > 0 else Measured(math.nan)
+
+    return found
+
+
 def _count(run: Run) -> Measured:
-    if not linear.feature(run.instance)[2] > 0:
-        return Measured(math.nan)
     return Measured(float(min(len(one) for one in _stepped(run.instance)[1])))
 
 
@@ -96,17 +103,17 @@ def _products(run: Run) -> Measured:
 _QUANTITIES = (
     next(part for part in linear.LINEAR.quantities if part.symbol == beta),
     Quantity(draws, "number of quadruples of neurons", measure.constant(lambda run: run.instance.m // 4)),
-    Quantity(count, "neurons in the smallest S_k", _count),
+    Quantity(count, "neurons in the smallest S_k", _where_separated(_count)),
     Quantity(f.chance, "p = P(chi_d < b~/B_x)", lambda run: linear.always_on(run.instance)),
     Quantity(f.eps_1, "eps_1, share by which a feature's length may be off", measure.parameter("epsilon_1")),
     Quantity(f.gamma, "gamma, 1 less the cosine that a feature has at least", measure.parameter("gamma")),
     Quantity(f.ratio, "U: all hits have |G| = rho and both biases of f* the same size", measure.constant(lambda run: 1.0)),
     Quantity(f.M_1, "root of the largest eigenvalue of E[x x'], at least M_1", _first_moment),
-    Quantity(f.outer_size, "sum_k |a*_k|", _outer_size),
-    Quantity(products, "sum_k |a*_k b*_k|", _products),
+    Quantity(f.outer_size, "sum_k |a*_k|", _where_separated(_outer_size)),
+    Quantity(products, "sum_k |a*_k b*_k|", _where_separated(_products)),
     Quantity(bias, "b~", measure.parameter("b")),
-    Quantity(distance, "E|f~ - f*|, f~ the representation by the S_k", _distance),
-    Quantity(outer_found, "|a~|", _outer),
+    Quantity(distance, "E|f~ - f*|, f~ the representation by the S_k", _where_separated(_distance)),
+    Quantity(outer_found, "|a~|", _where_separated(_outer)),
 )  # fmt: skip
 _ASSUMED = (
     Assumption("separated", "w* separates the data: beta > 0", Bound(sp.S.Zero, beta, strict=True)),
@@ -139,13 +146,13 @@ def _drawn(inputs: s.Array, labels: s.Array, m: int, bias_size: float, numbers: 
     longest = float(np.max(np.linalg.norm(inputs, axis=1)))
     slope = float(s.start_slope(LOSSES[int(numbers["loss"])]))
     # R8.1: eta c_0 sigma_a = b~/(B_G B_eps), B_G = rho and B_eps = B_x
-    with np.errstate(all="ignore"):
-        sigma = bias_size / (size * longest * numbers["eta"] * slope)
+    unit = size * longest * numbers["eta"] * slope
+    sigma = bias_size / unit if unit > 0 else 1.0  # without a mean feature nothing is promised
 
     def redraw(again: Instance, draw: int) -> Instance:
         return _drawn(inputs, labels, m, bias_size, numbers, seed, draw, about, notes)
 
-    start = s.quadruples(weights, (sigma if np.isfinite(sigma) else 1.0) * outer, bias_size)
+    start = s.quadruples(weights, sigma * outer, bias_size)
     return s.network(
         inputs, labels, *start,
         parameters={"b": bias_size, **numbers}, description=about, notes=notes, redraw=redraw,

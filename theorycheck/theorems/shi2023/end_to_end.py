@@ -166,7 +166,8 @@ def _build(flags: dict[str, Any]) -> Instance:
         longest = float(np.max(np.linalg.norm(inputs, axis=1)))
         problem = linear(inputs, labels, flags["bias"] * longest * math.sqrt(inputs.shape[1]))
     plan = {**flags, "m": flags["m"] or starts.quadruples_for(scaled(problem, flags["times"]), flags["excess"], 0.1)}
-    found = _made(problem, plan, {"data": flags["data"], "flags": dict(flags)}, notes)
+    name = "xor" if flags["task"] == "xor" else flags["data"]
+    found = _made(problem, plan, {"data": name, "flags": dict(flags)}, notes)
     if found.parameters["T"] > MOST_STEPS:
         raise BadInput(f"the theorem asks for T = {found.parameters['T']:.3g} steps here, more than {MOST_STEPS}: raise --epsilon, or take --ticket")  # fmt: skip
     return found

@@ -95,12 +95,14 @@ def _along(run: Run, times: float, whole: bool) -> Measured:
 def _fitted(run: Run) -> Measured:
     """Return the least ``y f*(x)`` of the two-neuron network, evaluated neuron by neuron."""
     own = run.instance
+    if not feature(own)[2] > 0:
+        return Measured(math.nan)  # w* does not separate the data, so there is no f*
     direction, network = truth(own)
     heights = own.inputs @ direction
     # of its two neurons the second looks along -w*
     output = network.weights[0] * np.maximum(heights - network.biases[0], 0) + network.weights[1] * np.maximum(-heights - network.biases[1], 0)  # fmt: skip
     value = float(np.min(own.labels * output))
-    return Measured(value, 4 * _rounding(own) / abs(feature(own)[2]))
+    return Measured(value, 4 * _rounding(own) / feature(own)[2])
 
 
 def _hit(run: Run) -> Measured:
