@@ -25,7 +25,9 @@
 # 3. What can flip: a knapsack.
 # 4. The proof of R1, checked now, and drawn.
 # 5. A run at the edge of the test, with the worst labels; and what each layer may move.
-# 6. Where the constants go.
+# 6. One step of descent: a constant of our notes that is not the best one.
+# 7. R2 promises, R1 certifies, descent does.
+# 8. Beyond the NTK regime.
 
 # %%
 import tempfile
@@ -41,9 +43,11 @@ from theorycheck import card, proof_files
 from theorycheck.check import Measurements, check
 from theorycheck.compiled import compile_kernel
 from theorycheck.enclose import enclose
+from theorycheck.experiment import Observation
 from theorycheck.flow.descent import descend
 from theorycheck.judge import judge
 from theorycheck.ledger import largest_first, ledger
+from theorycheck.report_experiment import draw as draw_experiment
 from theorycheck.report_graph import draw
 from theorycheck.report_latex import formula
 from theorycheck.report_ledger import waterfall
@@ -51,6 +55,8 @@ from theorycheck.report_proof import counts, trusts
 from theorycheck.symbolic.activations import ACTIVATIONS
 from theorycheck.symbolic.gaussian import QU, QV, RHO, THETA, dual, in_angle
 from theorycheck.theorems.razborov2022 import setting
+from theorycheck.theorems.razborov2022.experiments import PHASE
+from theorycheck.theorems.razborov2022.experiments_widths import CHAIN, FIRST
 
 plt.rcParams.update({"figure.figsize": (7, 4), "figure.dpi": 90, "axes.grid": True, "grid.alpha": 0.3})
 keys = ("core", "textbook", "razborov2022", "dual_kernels")
@@ -240,9 +246,7 @@ for verdict in check(r1, instance, claims=(sabotage,)).verdicts:
     print(f"{verdict.outcome.value}: {seen.lhs:.3g} <= {seen.rhs:.3g}")
 
 # %% [markdown]
-# ## 6. Where the constants go
-#
-# The ledger of the rate: each inequality of the proof with both its sides, evaluated on this run.
+# Where the constants go: the ledger of the rate, each inequality of the proof with both its sides, evaluated on this run.
 
 # %%
 found = ledger(r1, proofs["razborov2022.r1 rate"], instance)
@@ -253,3 +257,119 @@ plt.tight_layout()
 plt.show()
 for entry in largest_first(found):
     print(f"{entry.ratio:8.3g}  {entry.label}: {entry.says}")
+
+# %% [markdown]
+# ## 6. One step of descent
+#
+# For gradient descent the heart of the matter is one inequality about one step. Let $u = J_0^\top r$, and let $v = J^\top r$ and
+# $w = \bar J^\top r$ be what the Jacobians at the step, and on average over it, make of the residual $r$; both lie within
+# $c\,|u|$ of $u$. The new residual has $|r_+|^2 = |r|^2 - 2\,w\cdot v + |\bar J v|^2$. Our notes bound the two parts one by one and find
+# that a step takes off at least $q\,|u|^2$, $q = 2(1-2c-c^2) - S(1+c)^2$, where $S\ge|\bar J|^2$. Together they are better:
+
+# %%
+one_step = card("razborov2022.one_step")
+gain = one_step.claims[0]
+display(
+    Markdown(f"**{gain.says}**: ${formula(gain.bound.lhs)} \\le {formula(gain.bound.rhs)}$, with $D = c\\,\\alpha$")
+)
+print(counts(proofs["razborov2022.one_step gain"].check()))
+c, S = np.linspace(0, 0.41, 200), 0.25
+rng = np.random.default_rng(0)
+turns, least = rng.standard_normal((2, 4000, 3)), []
+turns /= np.linalg.norm(turns, axis=2, keepdims=True)
+u = np.array([1.0, 0.0, 0.0])
+shares = np.linspace(0.02, 0.4, 20)
+for share in shares:
+    w, v = u + share * turns
+    least.append((2 * np.sum(w * v, axis=1) - S * np.sum(v * v, axis=1)).min())
+figure, axes = plt.subplots()
+axes.plot(c, 2 * (1 - 2 * c - c**2) - S * (1 + c) ** 2, "k--", label="part by part: $q$")
+axes.plot(c, (2 - S) * (1 - c) ** 2, "k-", label="together: $(2 - S)(1 - c)^2$")
+axes.plot(shares, least, "o", color="0.5", markersize=4, label="the worst of 4000 random pairs $v, w$")
+axes.set(
+    xlabel=r"$c$: how far the Jacobian moves, over $\alpha$", ylabel="what a step takes off (S = 1/4)", ylim=(0, 2)
+)
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# The random pairs lie on the solid line: it is the best constant, attained by a network with one sample. So $q$ without its
+# $-c^2$, which was to be a *sabotage* of this card, is a true statement. Without its $-2c$ it is false, and caught:
+
+# %%
+for sabotage in one_step.sabotages[:4]:
+    print(f"{sabotage.label}: {sabotage.says}: {sabotage.bound.lhs}")
+
+# %% [markdown]
+# ## 7. R2 promises, R1 certifies, descent does
+#
+# R2 names a width before the weights are drawn. Its proof works on seven events, each of which may fail with a seventh of the
+# probability; one of them is a floor for $\alpha^2$:
+
+# %%
+r2 = card("razborov2022.r2")
+proof = proofs["razborov2022.r2 floor"]
+for event in proof.events:
+    display(
+        Markdown(
+            f"event *{event.label}*, fails with probability ${formula(event.chance)}$: ${formula(event.bound.lhs)} \\le {formula(event.bound.rhs)}$"
+        )
+    )
+own = r2.example(n=2, d=20, m=0, target="weak")
+print(f"two samples in 20 dimensions: the theorem's own width is {own.m}")
+for verdict in check(r2, own, draws=3).verdicts:
+    print(f"{verdict.claim:12} {verdict.conclusion.note}")
+
+# %% [markdown]
+# Three draws confirm no probability (that takes more of them, and `theorycheck check razborov2022.r2` draws as many as it takes).
+# The chain at $n = 8$, $d = 60$, with the widths that R2 asks for there and labels that aim at the weakest direction: what a
+# step takes off the loss, promised before the draw, certified for the draw, and seen.
+
+# %%
+runs = [CHAIN.observe({"labels": "weakest", "output weights": "signs"}, seed) for seed in range(3)]
+figure, axes = plt.subplots()
+marks = {
+    "taken, promised": ("s", "R2, promised", "1.0"),
+    "taken, certified": ("^", "R1, certified", "0.6"),
+    "taken": ("o", "seen: the least of all steps", "0.0"),
+}
+for name, (mark, says, grey) in marks.items():
+    axes.plot(range(3), [run[name] for run in runs], mark, color=grey, markeredgecolor="k", label=says)
+axes.set(ylabel="share of the loss that a step takes off", xlabel="draw, with its width", yscale="log")
+axes.set_xticks(range(3), [f"m = {run['m']:.0f}" for run in runs])
+axes.legend(loc="center right")
+plt.show()
+print("in order in", sum(int(run["in order"]) for run in runs), "of", len(runs), "draws")
+
+# %% [markdown]
+# Nguyen's Theorem 2.2 (2021), as another paper restates it, asks for a width that is quadratic in $n$. Its test and R1's on the
+# same draws, at $n = d = 10$:
+
+# %%
+for test in ("R1", "Nguyen"):
+    widths = [FIRST.observe({"n": 10, "test": test}, seed)["width"] for seed in range(3)]
+    print(f"{test:7} first passes at m = {', '.join(f'{m:.0f}' for m in widths)}")
+
+# %% [markdown]
+# ## 8. Beyond the NTK regime
+#
+# What is promised begins at widths of tens of thousands; what happens begins where there are a few weights for every sample. The
+# experiment `razborov2022.phase` (after the abstract's claim; the protocol is ours) in small: random labels, two seeds. *Last
+# layer* alone is random features, and needs as many neurons as samples. Small numbers in italics are runs that fitted all samples
+# but those that have no open gate left: a plateau, as low as it can be.
+
+# %%
+points = [point for point in PHASE.points() if point["labels"] == "random"]
+seen = [Observation(point, seed, PHASE.observe(point, seed)) for point in points for seed in (0, 1)]
+with tempfile.TemporaryDirectory() as folder:
+    draw_experiment(PHASE, seen, Path(folder, "phase.png"))
+    display(Image(Path(folder, "phase.png").read_bytes()))
+first = [one for one in seen if one.numbers["success"]]
+for name in ("first layer", "equal", "LeCun"):
+    densities = [one.point["md/n"] for one in first if one.point["rates"] == name]
+    moved = [
+        one.numbers["gram moved"] for one in first if one.point["rates"] == name and one.point["md/n"] == min(densities)
+    ]
+    print(
+        f"{name}: first success at md/n = {min(densities)}, where the tangent Gram has moved by {np.mean(moved):.2g} of itself"
+    )

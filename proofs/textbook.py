@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from theorycheck import textbook, textbook_tails
+from theorycheck.proof import Proof
 from theorycheck.report_proof import run
-from theorycheck.textbook import PROOFS
+
+PROOFS: tuple[Proof, ...] = (*textbook.PROOFS, *textbook_tails.PROOFS)
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

@@ -161,7 +161,7 @@ def test_bad_input_is_one_sentence(capsys, words, told):
 def test_the_verb_runs_prints_and_writes(capsys, tmp_path, monkeypatch):
     """A small part of the movement experiment, in worker processes as ever."""
     target, picture = tmp_path / "runs.json", tmp_path / "movement.svg"
-    words = ["experiment", "chen2022.movement_over_widths", "--only", "m=50", "--seeds", "2"]
+    words = ["experiment", "chen2022.movement_over_widths", "--only", "m=50", "--seeds", "2", "--jobs", "2"]
     assert main([*words, "--json", str(target), "--picture", str(picture)]) == 0
     out = capsys.readouterr().out
     assert "observed, not proved: 2 points, 2 seeds" in out
@@ -170,8 +170,10 @@ def test_the_verb_runs_prints_and_writes(capsys, tmp_path, monkeypatch):
     farther = [one for one in document["answers"] if one["question"] == "farther"]
     assert len(farther) == 1
     assert farther[0]["mean"] > 1
-    here = ex.MOVEMENT.observe(document["runs"][0]["point"], document["runs"][0]["seed"])
-    assert here["W"] == pytest.approx(document["runs"][0]["numbers"]["W"], rel=1e-9)
+    for run in document["runs"]:  # one process in the place of two, and no other run before it
+        here = ex.MOVEMENT.observe(run["point"], run["seed"])
+        assert here["W"] == pytest.approx(run["numbers"]["W"], rel=1e-9)
+    assert len({run["numbers"]["W"] for run in document["runs"]}) == 4
     assert "<svg" in picture.read_text(encoding="utf-8")
 
 

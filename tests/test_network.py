@@ -24,6 +24,7 @@ from theorycheck.symbolic.network import (
     Neuron,
     loss_derivative,
 )
+from theorycheck.theorems import cards
 
 SIZES = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (2, 2, 2)]
 
@@ -113,3 +114,11 @@ def test_inner_scales():
 def test_the_argument_of_a_neuron_must_be_affine(argument):
     with pytest.raises(ValueError, match="affine"):
         Neuron("odd", OUTPUT_WEIGHT, argument)
+
+
+def test_an_instance_is_told_in_one_line_however_wide_it_is():
+    instance = cards()[0].example(n=5, m=900)
+    text = repr(instance)
+    assert "n=5" in text
+    assert "m=900" in text
+    assert len(text) < 400

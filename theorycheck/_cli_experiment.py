@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +14,34 @@ from theorycheck._cli_flags import UsageError, nearest, one_line
 from theorycheck._cli_recheck import bar
 
 if TYPE_CHECKING:
+    from theorycheck._cli_runs import Keep, Runs
     from theorycheck.experiment import Experiment, Observation, Point
 
 
-def run(label: str | None, seeds: int, only: str | None, picture: str | None, json: str | None) -> int:
+def run(
+    label: str | None,
+    seeds: int,
+    only: str | None,
+    picture: str | None,
+    json: str | None,
+    resume: str | None,
+    jobs: int,
+) -> int:
     """Run an experiment; print means and answers, write the files. Its exit status is 0: nothing is refuted by it."""
     from theorycheck._cli_output import json_writer, say
+    from theorycheck._cli_runs import kept
     from theorycheck.experiment import answers
     from theorycheck.report_experiment import answers_table, draw, experiment_document, means_table
 
     experiment = _chosen(label)
     points = _points(experiment, only)
     count = _seeds(experiment, seeds)
-    path = _picture(picture)
+    path = picture_path(picture)
     write = json_writer(json)
+    workers = _workers(jobs)
+    done, keep = kept(experiment, resume)
     started = time.perf_counter()
-    seen = _observed(experiment, points, range(count))
+    seen = _observed(experiment, points, range(count), workers, done, keep)
     found, seconds = answers(experiment, seen), time.perf_counter() - started
     if json != "-":
         say([f"{experiment.label}: {experiment.title} ({experiment.standing.value})", experiment.protocol, ""])
@@ -83,7 +95,8 @@ def _seeds(experiment: Experiment, seeds: int) -> int:
     return seeds or experiment.seeds
 
 
-def _picture(target: str | None) -> Path | None:
+def picture_path(target: str | None) -> Path | None:
+    """Return the file of ``--picture`` once it is known that a picture can be drawn and written there."""
     from theorycheck._cli_output import writable
     from theorycheck.data import BadInput
     from theorycheck.report_experiment import check_picture
@@ -97,25 +110,56 @@ def _picture(target: str | None) -> Path | None:
     return writable(target, "--picture")
 
 
-def _observed(experiment: Experiment, points: list[Point], seeds: range) -> list[Observation]:
-    """Run every point for every seed in processes of their own, as many as there are cores."""
+def _workers(jobs: int) -> int:
+    if jobs < 0:
+        raise UsageError(f"--jobs is {jobs}: give a number of processes, or 0 for as many as there are cores")
+    return jobs or os.cpu_count() or 1
+
+
+def _observed(
+    experiment: Experiment, points: list[Point], seeds: range, workers: int, done: Runs, keep: Keep
+) -> list[Observation]:
+    """Run every point for every seed in processes of their own; what is in ``done`` is not run again.
+
+    A run knows its point and its seed alone, so that neither the number of processes nor their order shows in it.
+    """
     from theorycheck._cli_check import one_thread
+    from theorycheck._cli_runs import key
     from theorycheck.experiment import Observation
 
     wanted = [(dict(point), seed) for seed in seeds for point in points]
-    workers = max(1, min(os.cpu_count() or 1, len(wanted)))
+    numbers = {k: done[key(*one)] for k, one in enumerate(wanted) if key(*one) in done}
+    left = [k for k in range(len(wanted)) if k not in numbers]
     context = multiprocessing.get_context("spawn")
-    numbers: dict[int, Mapping[str, float]] = {}
-    with bar() as progress, ProcessPoolExecutor(workers, mp_context=context, initializer=one_thread) as pool:
-        progress(0.0, experiment.label)
-        futures = {pool.submit(elsewhere, experiment.label, *one): k for k, one in enumerate(wanted)}
-        try:
-            for future in as_completed(futures):
-                numbers[futures[future]] = future.result()
-                progress(len(numbers) / len(wanted), experiment.label)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    size = max(1, min(workers, len(left)))
+    with bar() as progress, ProcessPoolExecutor(size, mp_context=context, initializer=one_thread) as pool:
+        progress(len(numbers) / len(wanted), experiment.label)
+        futures = {pool.submit(elsewhere, experiment.label, *wanted[k]): k for k in left}
+        for k, found in _finished(pool, futures):
+            numbers[k] = found
+            keep(*wanted[k], found)
+            progress(len(numbers) / len(wanted), experiment.label)
     return [Observation(point, seed, numbers[k]) for k, (point, seed) in enumerate(wanted)]
+
+
+def _finished(
+    pool: ProcessPoolExecutor, futures: Mapping[Future[Mapping[str, float]], int]
+) -> Iterator[tuple[int, Mapping[str, float]]]:
+    """Yield runs as they end; where one fails, what was made beside it comes first, then the exception."""
+    failure: BaseException | None = None
+    try:
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
+            if (problem := future.exception()) is None:
+                yield futures[future], future.result()
+            else:
+                failure = failure or problem
+                pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if failure is not None:
+        raise failure
 
 
 def elsewhere(label: str, point: dict[str, Any], seed: int) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""The verbs whose flags are those of the card that is asked for: check, ledger, sharpen and certify."""
+"""The verbs whose flags are those of the card that is asked for: check, ledger, sharpen and certify; and compare, for all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ Parse = Callable[[Callable[..., Any], Sequence[str]], tuple[Callable[..., Any], 
 
 def run(tokens: Sequence[str], parse: Parse) -> int:
     """Run one of these verbs; ``parse`` reads the tokens with a signature that is made here."""
-    return {"check": _check_verb, "ledger": _ledger_verb, "sharpen": _sharpen_verb, "certify": _certify_verb}[
-        tokens[0]
-    ](tokens, parse)
+    verbs = {"check": _check_verb, "compare": _compare_verb, "ledger": _ledger_verb, "sharpen": _sharpen_verb, "certify": _certify_verb}  # fmt: skip
+    return verbs[tokens[0]](tokens, parse)
 
 
 def _verb(name: str, says: str, signature: inspect.Signature) -> Callable[..., Any]:
@@ -81,6 +80,23 @@ def _sharpen_verb(tokens: Sequence[str], parse: Parse) -> int:
         return command(*bound.args, **bound.kwargs) or 0
     given = dict(bound.arguments)
     return _cli_sharpen.sharpen(_cli_sharpen.chosen(known, given.pop("card", None)), given)
+
+
+def _compare_verb(tokens: Sequence[str], parse: Parse) -> int:
+    from theorycheck import _cli_compare
+
+    command, bound = parse(_verb("compare", _COMPARE, _cli_compare.signature()), tokens)
+    if command.__name__ != "compare":
+        return command(*bound.args, **bound.kwargs) or 0
+    return _cli_compare.compare(dict(bound.arguments))
+
+
+_COMPARE = """Say which theorem of which paper applies to your data, at what width, with what rate, and what is seen.
+
+One table of all papers, least width first. A width is *stated* (the theorem's own expression, solved for m on your data) or
+*tested* (networks are drawn, ever wider, until the theorem's test of the initial weights passes). Under the table stands why
+a theorem does not apply, and the least change that would help. theorycheck compare --data points.csv --label-column y
+"""
 
 
 def _check_verb(tokens: Sequence[str], parse: Parse) -> int:

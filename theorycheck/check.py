@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -242,17 +243,12 @@ def hunt(
     Worse is a worse outcome (refuted is worst), then less relative slack. Instances whose premises surely fail are
     skipped without a simulation. Stops at the first refutation.
 
-    Parameters
-    ----------
-    claim
-        A claim or a sabotage of the theorem.
-    examples
-        How many instances to look at.
-    progress
-        Called with the fraction done.
+    ``claim`` is a claim or a sabotage of the theorem, ``examples`` how many instances to look at; ``progress`` is called with
+    the fraction done.
     """
     from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
     from hypothesis import seed as seeded
+    from hypothesis.errors import HypothesisWarning
 
     worst: list[tuple[tuple[int, float], Verdict, Mapping[str, Any]]] = []
     count = 0
@@ -283,7 +279,9 @@ def hunt(
         if refuted():
             raise Found
 
-    with suppress(Found):
+    with suppress(Found), warnings.catch_warnings():
+        # what refutes is told by its description, not by Hypothesis, which would print every weight
+        warnings.simplefilter("ignore", HypothesisWarning)
         look()
     return Find(*worst[0][1:], count)
 

@@ -1,4 +1,4 @@
-"""The command line: ``theorycheck list | show | check | hunt | experiment | prove | ledger | sharpen | certify | recheck``.
+"""The command line: ``theorycheck list | show | check | compare | hunt | experiment | prove | ledger | sharpen | certify | recheck``.
 
 Exit status: 0 fine; 1 refuted, broken, not certified or not valid; 2 wrong usage or bad input; 130 stopped by Ctrl-C.
 Whatever computes is imported inside the verbs, so that ``--help`` answers at once.
@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 from theorycheck import __version__
 from theorycheck._cli_flags import UsageError, one_line, only, sentence
 
-VERBS = ("list", "show", "check", "hunt", "experiment", "prove", "ledger", "sharpen", "certify", "recheck")
+VERBS = ("list", "show", "check", "compare", "hunt", "experiment", "prove", "ledger", "sharpen", "certify", "recheck")
 JsonFile = Annotated[str | None, Parameter(help="Write JSON to this file; - is standard output.", show_default=False)]
 
 
@@ -70,6 +70,10 @@ def check(card: str | None = None, /, **flags: str) -> None:
     """Hold cards against networks: all of them, a paper's, or one; see check CARD --help."""
 
 
+def compare(**flags: str) -> None:
+    """Say which theorem of which paper applies to your data, at what width and rate; see compare --help."""
+
+
 def hunt(
     card: str,
     claim: str | None = None,
@@ -109,6 +113,8 @@ def experiment(
     only: str | None = None,
     picture: str | None = None,
     json: JsonFile = None,
+    resume: str | None = None,
+    jobs: int = 0,
 ) -> int:
     """Run an experiment: what is seen over many runs where nothing is proved, with intervals.
 
@@ -122,10 +128,14 @@ def experiment(
         A part of it: FACTOR=VALUE, such as scaling=NTK; a wrong one lists what there is.
     picture
         Draw it to this file: .svg, .png or .pdf.
+    resume
+        Keep every run in this file of JSON lines, and make only those that it does not hold yet.
+    jobs
+        How many processes; 0 is as many as there are cores. The results do not depend on it.
     """
     from theorycheck._cli_experiment import run
 
-    return run(name, seeds, only, picture, json)
+    return run(name, seeds, only, picture, json, resume, jobs)
 
 
 def prove(
@@ -187,8 +197,8 @@ def _typed(tokens: Sequence[str]) -> int:
     return _cli_verbs.run(tokens, parse)
 
 
-#: verbs whose flags are those of the card that is asked for
-TYPED = ("check", "ledger", "sharpen", "certify")
+#: verbs whose flags are those of the card that is asked for, or of all cards
+TYPED = ("check", "compare", "ledger", "sharpen", "certify")
 
 
 def _application(typed: Mapping[str, Callable[..., int | None]]) -> App:
@@ -200,7 +210,7 @@ def _application(typed: Mapping[str, Callable[..., int | None]]) -> App:
         result_action="return_value",
     )
     app.command(list_cards, name="list")
-    for verb in (show, check, hunt, experiment, prove, ledger, sharpen, certify, recheck):
+    for verb in (show, check, compare, hunt, experiment, prove, ledger, sharpen, certify, recheck):
         app.command(typed.get(verb.__name__, verb), name=verb.__name__)
     return app
 

@@ -61,20 +61,21 @@ class Question:
 
 @dataclass(frozen=True)
 class Picture:
-    """How to draw an experiment: ``x`` against ``number`` (``curves``, with bounds), or one arm beside the other (``paired``).
+    """How to draw an experiment: ``x`` against ``number``, one arm beside the other, or a map of both.
 
     Parameters
     ----------
     kind
-        ``"curves"`` on logarithmic axes or ``"paired"``.
+        ``"curves"`` on logarithmic axes (upright only from a decade on), ``"paired"``, or ``"map"``: means written into cells, a row for every arm.
     x
-        The factor along the axis: numbers for curves, two arms for pairs.
+        The factor along the axis: numbers for curves and maps, two arms for pairs.
     number
-        What is drawn.
+        What is drawn; in a map, what is grey: between 0 and 1.
     by
         The factor that tells the curves, or the panels, apart.
     bounds
-        At most two numbers that are drawn as lines: proved lower and upper bounds, or something to compare with.
+        At most two numbers that are drawn as lines: proved lower and upper bounds, or something to compare with. In a
+        map one, which is written below the first where it is not 0.
     """
 
     kind: str
@@ -88,7 +89,8 @@ class Picture:
 class Experiment:
     """An experiment as data; ``observe(point, seed)`` returns a number for each name in ``numbers``.
 
-    ``arms`` is the factor whose values are compared: the columns of the table.
+    ``arms`` is the factor whose values are compared: the columns of the table, whose rows are the numbers ``shown`` (all
+    of them if that is empty). A number may be NaN where it does not exist; means leave it out.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class Experiment:
     arms: str
     picture: Picture
     seeds: int = 10
+    shown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         factors = {name for question in self.questions for name in (*question.by, *question.where)} | {
@@ -118,8 +121,8 @@ class Experiment:
             raise ValueError(f"{self.label}: {sorted(strangers)} is no factor of the experiment")
         if empty := [question.label for question in self.questions if not question.low < question.high]:
             raise ValueError(f"{self.label}: nothing lies between low and high of the question {empty[0]!r}")
-        if strangers := {self.picture.number, *self.picture.bounds} - set(self.numbers):
-            raise ValueError(f"{self.label}: the picture shows {sorted(strangers)}, which is not measured")
+        if strangers := {self.picture.number, *self.picture.bounds, *self.shown} - set(self.numbers):
+            raise ValueError(f"{self.label}: picture or table show {sorted(strangers)}, which is not measured")
 
     def points(self, **chosen: Any) -> list[Point]:
         """Return the grid, or the part of it where the factors have the values ``chosen``."""
@@ -194,5 +197,24 @@ def exponent(number: str, factor: str) -> Callable[[Sequence[Observation]], floa
         if len(set(x)) < 2 or not np.all(np.isfinite(y)):
             return math.nan
         return float(np.polyfit(x, y, 1)[0])
+
+    return of
+
+
+def threshold(number: str, factor: str) -> Callable[[Sequence[Observation]], float]:
+    """Return the statistic: the value of ``factor`` at which ``number``, between 0 and 1, becomes 1.
+
+    Spearman and Karber's estimate in ``log factor``: each rise between two neighbours counts with their middle, so that the
+    mean over seeds estimates the mean of the threshold's law, whatever the law. It is at most the first value where the
+    number is 1 from there on, and infinite where the last value's is not 1; runs of one value of the factor are averaged.
+    """
+
+    def of(runs: Sequence[Observation]) -> float:
+        values = sorted({float(run.point[factor]) for run in runs})
+        share = [float(np.mean([run.numbers[number] for run in runs if run.point[factor] == x])) for x in values]
+        if not share or share[-1] < 1:
+            return math.inf
+        logs = np.log(values)
+        return float(np.exp(share[0] * logs[0] + np.diff(share) @ (logs[1:] + logs[:-1]) / 2))
 
     return of

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 MEMORY = 8 * 2**30
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Instance:
     """One concrete problem: nothing else enters a run.
 
@@ -101,6 +101,11 @@ class Instance:
             raise BadInput(f"rates must be finite and at least 0, not {self.rates}: they multiply the speed of a layer")
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
         object.__setattr__(self, "description", MappingProxyType(dict(self.description)))
+
+    def __repr__(self) -> str:
+        """Return sizes and how it was made; arrays of thousands of weights would bury a message."""
+        about = {**self.description, **self.parameters}
+        return f"Instance({self.neuron.name}, {self.activation.name}, n={self.n}, d={self.d}, m={self.m}, {about})"
 
     @property
     def n(self) -> int:

@@ -37,18 +37,22 @@ def means_table(experiment: Experiment, seen: Sequence[Observation]) -> Table:
     rows = {tuple(run.point[name] for name in others): None for run in seen}
     for row in rows:
         here = [run for run in seen if tuple(run.point[name] for name in others) == row]
-        for k, number in enumerate(experiment.numbers):
+        shown = experiment.shown or tuple(experiment.numbers)
+        for k, number in enumerate(shown):
             groups = ([run.numbers[number] for run in here if run.point[experiment.arms] == arm] for arm in arms)
             head = map(str, row) if k == 0 else [""] * len(row)
-            table.add_row(*head, number, *map(_spread, groups), end_section=k + 1 == len(experiment.numbers))
+            table.add_row(*head, number, *map(_spread, groups), end_section=k + 1 == len(shown))
     return table
 
 
 def _spread(values: Sequence[float]) -> str:
+    values = [value for value in values if not math.isnan(value)]
     if not values:
         return ""
-    mean = f"{np.mean(values):.3g}"
-    return f"{mean} ({np.std(values, ddof=1):.2g})" if len(values) > 1 else mean
+    with np.errstate(invalid="ignore"):  # of infinities
+        mean = f"{np.mean(values):.3g}"
+    spread = len(values) > 1 and all(map(math.isfinite, values))
+    return f"{mean} ({np.std(values, ddof=1):.2g})" if spread else mean
 
 
 def answers_table(experiment: Experiment, found: Sequence[Answer]) -> Table:
@@ -114,7 +118,7 @@ def draw(experiment: Experiment, seen: Sequence[Observation], path: Path) -> Non
     """Draw the experiment's picture to a file, whose ending says the format."""
     from matplotlib.figure import Figure
 
-    kind = {"curves": _curves, "paired": _paired}[experiment.picture.kind]
+    kind = {"curves": _curves, "paired": _paired, "map": _map}[experiment.picture.kind]
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     kind(figure, experiment, seen)
     figure.suptitle(experiment.title, fontsize=11)
@@ -136,11 +140,14 @@ def _curves(figure: Any, experiment: Experiment, seen: Sequence[Observation]) ->
             fmt=_MARKS[k],
             color=_INK[k],
             capsize=3,
-            label=f"{arm}: measured, mean ± standard deviation",
+            label=f"{arm}: mean ± standard deviation",
         )
         for bound, dash in zip(plan.bounds, ("--", ":"), strict=False):
             axes.plot(x, rows[bound][0], dash, color=_INK[k], label=f"{arm}: {bound}, mean")
     axes.set(xscale="log", yscale="log", xlabel=_named(plan.x), ylabel=experiment.numbers[plan.number])
+    low, high = axes.get_ylim()
+    if high < 10 * low:  # a logarithmic axis would have hardly a tick
+        axes.set_yscale("linear")
     axes.set_xticks(list(experiment.factors[plan.x]), labels=[f"{value:g}" for value in experiment.factors[plan.x]])
     axes.minorticks_off()
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -158,7 +165,7 @@ def _columns(
 
 
 def _named(factor: str) -> str:
-    return {"m": "number of neurons m"}.get(factor, factor)
+    return {"m": "number of neurons m", "n": "number of samples n"}.get(factor, factor)
 
 
 def _paired(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> None:
@@ -180,6 +187,49 @@ def _paired(figure: Any, experiment: Experiment, seen: Sequence[Observation]) ->
         f"; {dash}: {experiment.numbers[bound]}" for bound, dash in zip(plan.bounds, ("dashed", "dotted"), strict=False)
     )
     figure.supxlabel(f"one thin line per seed; black: mean over seeds{lines}", fontsize=9)
+
+
+def _map(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> None:
+    """Draw a panel for every value of ``by``: arms down, ``x`` along, the mean of the number as grey and in figures."""
+    plan = experiment.picture
+    panels = [value for value in experiment.factors[plan.by] if any(run.point[plan.by] == value for run in seen)]
+    arms = [
+        arm for arm in experiment.factors[experiment.arms] if any(run.point[experiment.arms] == arm for run in seen)
+    ]
+    along = [x for x in experiment.factors[plan.x] if any(run.point[plan.x] == x for run in seen)]
+    figure.set_size_inches(2.5 + 0.75 * len(along), 1.6 + (0.7 + 0.42 * len(arms)) * len(panels))
+    image = None
+    for axes, panel in zip(np.atleast_1d(figure.subplots(len(panels), 1, sharex=True)), panels, strict=True):
+        grid = np.full((1 + len(plan.bounds), len(arms), len(along)), np.nan)
+        for row, arm in enumerate(arms):
+            for column, x in enumerate(along):
+                where = {plan.by: panel, experiment.arms: arm, plan.x: x}
+                runs = [run for run in seen if all(run.point[name] == value for name, value in where.items())]
+                for k, number in enumerate((plan.number, *plan.bounds)):
+                    grid[k, row, column] = np.mean([run.numbers[number] for run in runs]) if runs else np.nan
+        image = axes.imshow(grid[0], cmap="gray", vmin=0, vmax=1, aspect="auto")
+        _figures(axes, grid)
+        axes.set(yticks=range(len(arms)), xticks=range(len(along)), title=f"{_named(plan.by)}: {panel}")
+        axes.set_yticklabels(list(map(str, arms)))
+        axes.set_xticklabels([f"{x:g}" for x in along])
+        axes.set_ylabel(_named(experiment.arms))
+    axes.set_xlabel(_named(plan.x))
+    below = "".join(f"; small, in italics: {experiment.numbers[bound]}" for bound in plan.bounds)
+    figure.colorbar(image, ax=figure.axes, label=experiment.numbers[plan.number], shrink=0.6)
+    figure.supxlabel(f"mean over seeds{below}", fontsize=8, wrap=True)
+
+
+def _figures(axes: Axes, grid: Any) -> None:
+    """Write the cells' means, black on light and white on dark; what is below the first stands below it if it is not 0."""
+    for row, column in np.ndindex(grid.shape[1:]):
+        first, *rest = grid[:, row, column]
+        if math.isnan(first):
+            continue
+        ink, low = ("black" if first > 0.5 else "white"), [f"{value:.2g}" for value in rest if value > 0]
+        style: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
+        axes.text(column, row - (0.17 if low else 0.0), f"{first:.2g}", fontsize=8, **style)
+        if low:
+            axes.text(column, row + 0.25, low[0], fontsize=6.5, style="italic", **style)
 
 
 def _one_panel(axes: Axes, columns: Mapping[Any, Mapping[int, float]]) -> None:

@@ -30,7 +30,8 @@ _B = sp.Symbol("b", nonnegative=True)
 _LEVEL = {"level": Bound(sp.S.Zero, level, strict=True)}
 
 
-def _proof(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
+def entry(name: str, premises: Mapping[str, Bound], *steps: Step) -> Proof:
+    """Return a textbook result from its steps, in the symbols of this module."""
     goal = steps[-1].bound
     # what is measured cannot be a number or an expression: a chance, a mean, what is seen over time
     measured = frozenset({chance, mean, root_mean, seen, ever, moved})
@@ -49,12 +50,12 @@ def _law(seed: int) -> Mapping[sp.Symbol, float]:
     return {chance: float(weights[values > bar].sum()), mean: float(weights @ values), level: bar}
 
 
-MARKOV = _proof(
+MARKOV = entry(
     "Markov", _LEVEL,
     cited("Markov", "P(T > a) <= E T/a for T >= 0", Bound(chance, mean / level), "Boucheron, Lugosi, Massart, Concentration Inequalities (2013), section 2.1", _law, "level"),
 )  # fmt: skip
 
-EXPONENTIAL = _proof(
+EXPONENTIAL = entry(
     "exponential", {},
     cited("convex", "1 + x <= exp(x)", Bound(1 + x, sp.exp(x)), "Hardy, Littlewood, Polya, Inequalities (1934), section 4.2", lambda seed: {x: float(_rng(seed).normal(0, 3))}),
 )  # fmt: skip
@@ -66,7 +67,7 @@ def _moments(seed: int) -> Mapping[sp.Symbol, float]:
     return {mean: float(weights @ np.abs(values)), root_mean: float(weights @ values**2)}
 
 
-JENSEN = _proof(
+JENSEN = entry(
     "Jensen", {},
     cited("Jensen", "E |T| <= (E T^2)^(1/2)", Bound(mean, sp.sqrt(root_mean)), "Billingsley, Probability and Measure, equation 5.33", _moments),
 )  # fmt: skip
@@ -83,7 +84,7 @@ def _norms(seed: int) -> Mapping[sp.Symbol, float]:
     return {first: float(np.linalg.norm(a)), second: float(np.linalg.norm(b)), both: float(np.linalg.norm(a + b))}
 
 
-TRIANGLE = _proof(
+TRIANGLE = entry(
     "triangle", {},
     cited("triangle", "|a + b| <= |a| + |b|", Bound(both, first + second), "Rudin, Principles of Mathematical Analysis, Theorem 1.37", _norms),
 )  # fmt: skip
@@ -96,7 +97,7 @@ def _events(seed: int) -> Mapping[sp.Symbol, float]:
     return {first: float(weights[a].sum()), second: float(weights[b].sum()), both: float(weights[a | b].sum())}
 
 
-UNION = _proof(
+UNION = entry(
     "union", {},
     cited("union", "the chance of either is at most the sum of the chances", Bound(both, first + second), "Boole; Billingsley, Probability and Measure, equation 2.10", _events),
 )  # fmt: skip
@@ -108,7 +109,7 @@ def _decay(seed: int) -> Mapping[sp.Symbol, float]:
     return {least_speed: float(rates.min()), speed: float(_rng(seed).dirichlet(np.ones(5)) @ rates)}
 
 
-GROENWALL = _proof(
+GROENWALL = entry(
     "Groenwall", {},
     cited("Groenwall", "-L'/L >= r_min at almost all times makes log(L_0/L_t)/t at least r_min", Bound(least_speed, speed), "T. H. Gronwall, Annals of Mathematics 20 (1919), 292-296; Teschl, ODEs and Dynamical Systems, Lemma 2.7", _decay),
 )  # fmt: skip
@@ -127,7 +128,7 @@ def _feedback(seed: int) -> Mapping[sp.Symbol, float]:
     return {floor: least, ever: lowest}
 
 
-BOOTSTRAP = _proof(
+BOOTSTRAP = entry(
     "bootstrap", {"while": Bound(floor, seen), "better": Bound(moved, better), "room": Bound(better, radius, strict=True)},
     cited("bootstrap", "what holds while a continuous path stays within rho, if it then stays within less, holds for ever", Bound(floor, ever), "Tao, Nonlinear Dispersive Equations (2006), Proposition 1.21", _feedback, "while", "better", "room"),
 )  # fmt: skip
@@ -154,7 +155,7 @@ def _matrices(seed: int) -> Mapping[sp.Symbol, float]:
 
 
 _MASTER = size * sp.exp(angle * kept * expected + expected * (sp.exp(-angle) - 1))
-_LAPLACE = _proof(
+_LAPLACE = entry(
     "matrix Laplace transform", {},
     cited("Laplace", "P(least eigenvalue of a sum <= p mu) <= n exp(theta p mu + mu (exp(-theta) - 1)), mu: that of its mean, summands at most 1", Bound(chance, _MASTER), "Tropp, User-friendly tail bounds for sums of random matrices (2012), Theorem 3.6 with Lemma 5.8", _matrices),
 )  # fmt: skip
@@ -165,7 +166,7 @@ def _matrix_chernoff(words: str, share: sp.Expr, rounded: sp.Expr) -> Proof:
     best = -sp.log(share)
     rate = sp.expand(best * share + share - 1)
     at = {angle: best, kept: share}
-    return _proof(
+    return entry(
         f"matrix Chernoff, {words}", {},
         apply("theta", "theta = -log(share), which is the best one", _LAPLACE.lemma, at, {}),
         identity("value", "the exponent there", _MASTER.xreplace(at), size * sp.exp(expected * rate)),
@@ -188,7 +189,7 @@ def _binomial(seed: int) -> Mapping[sp.Symbol, float]:
 _HALVED = (sp.log(2) - 1) / 2
 _POWER = sp.exp(count * share * sp.log(2) / 2)
 _BELOW = {"share": Bound(share, sp.S.One)}
-CHERNOFF = _proof(
+CHERNOFF = entry(
     "Chernoff", _BELOW,
     cited("Markov for 2^-B", "P(B <= M p/2) <= 2^(M p/2) E 2^-B, B binomial", Bound(chance, _POWER * (1 - share / 2) ** count), "Boucheron, Lugosi, Massart, Concentration Inequalities (2013), section 2.2", _binomial, "share"),
     apply("convex", "1 - p/2 <= exp(-p/2)", EXPONENTIAL.lemma, {x: -share / 2}, {}),
@@ -206,7 +207,7 @@ def _above(seed: int) -> Mapping[sp.Symbol, float]:
 
 
 _DOUBLED = 1 - 2 * sp.log(2)
-CHERNOFF_ABOVE = _proof(
+CHERNOFF_ABOVE = entry(
     "Chernoff, twice the mean", {},
     cited("Chernoff", "P(S >= 2 mu) <= exp(mu (1 - 2 log 2)), S a sum of independent variables in [0, 1] with mean at most mu", Bound(chance, sp.exp(expected * _DOUBLED)), "Mitzenmacher, Upfal, Probability and Computing (2005), Theorem 4.4", _above),
     *_exponents(_DOUBLED, sp.Rational(-1, 3), expected),
@@ -220,7 +221,7 @@ def _deviation(seed: int) -> Mapping[sp.Symbol, float]:
     return {chance: float(stats.binom.cdf(np.ceil(m * (p - below)) - 1, m, p)), count: m, excess: below}
 
 
-HOEFFDING = _proof(
+HOEFFDING = entry(
     "Hoeffding", {},
     cited("Hoeffding", "P(B/M < p - u) <= exp(-2 M u^2)", Bound(chance, sp.exp(-2 * count * excess**2)), "Hoeffding, JASA 58 (1963), Theorem 1", _deviation),
 )  # fmt: skip
@@ -233,7 +234,7 @@ def _length(seed: int) -> Mapping[sp.Symbol, float]:
     return {chance: float(stats.chi.sf(stats.chi.mean(k) + u / factor, k)), lipschitz: factor, excess: u}
 
 
-GAUSSIAN = _proof(
+GAUSSIAN = entry(
     "Gaussian concentration", {},
     cited("Gaussian concentration", "P(F >= E F + u) <= exp(-u^2/(2 L^2)), F of Lipschitz constant L", Bound(chance, sp.exp(-(excess**2) / (2 * lipschitz**2))), "Boucheron, Lugosi, Massart, Concentration Inequalities (2013), Theorem 5.6", _length),
 )  # fmt: skip
@@ -248,7 +249,7 @@ def _signs(seed: int) -> Mapping[sp.Symbol, float]:
     return {chance: float(np.mean(np.abs(sums) >= bar)), excess: bar}
 
 
-SIGNS = _proof(
+SIGNS = entry(
     "random signs", {},
     cited("Hoeffding", "P(|sum v_j a_j| >= u) <= 2 exp(-u^2/2), |v| = 1", Bound(chance, 2 * sp.exp(-(excess**2) / 2)), "Boucheron, Lugosi, Massart, Concentration Inequalities (2013), Theorem 2.8", _signs),
 )  # fmt: skip

@@ -7,6 +7,7 @@ import pkgutil
 from functools import cache
 
 from theorycheck.certify.recipe import Recipe
+from theorycheck.comparison import Comparison
 from theorycheck.experiment import Experiment
 from theorycheck.sharpen import Sharpening
 from theorycheck.statement import Paper, Theorem
@@ -54,6 +55,11 @@ def experiments() -> tuple[Experiment, ...]:
 def sharpenings() -> tuple[Sharpening, ...]:
     """Return every theorem whose width can be sharpened on given data, paper by paper."""
     return tuple(one for module in _modules() for one in getattr(module, "SHARPENINGS", ()))
+
+
+def comparisons() -> tuple[Comparison, ...]:
+    """Return every line of the table that compares all papers on given data, paper by paper."""
+    return tuple(one for module in _modules() for one in getattr(module, "COMPARISONS", ()))
 
 
 def recipes() -> tuple[Recipe, ...]:

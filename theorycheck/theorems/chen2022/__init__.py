@@ -4,6 +4,7 @@ from theorycheck.experiment import Experiment
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.chen2022.certificates import CERTIFICATES
 from theorycheck.theorems.chen2022.chances import LEMMA
+from theorycheck.theorems.chen2022.comparisons import COMPARISONS
 from theorycheck.theorems.chen2022.experiments import GENERALISATION
 from theorycheck.theorems.chen2022.experiments import MOVEMENT as MOVEMENT_OVER_WIDTHS
 from theorycheck.theorems.chen2022.features import FEATURES
@@ -23,7 +24,7 @@ from theorycheck.theorems.chen2022.steep import A, B
 from theorycheck.theorems.chen2022.steep_everywhere import F
 from theorycheck.theorems.chen2022.window import C
 
-__all__ = ["CERTIFICATES", "CONJECTURES", "EXPERIMENTS", "PAPER", "THEOREMS"]
+__all__ = ["CERTIFICATES", "COMPARISONS", "CONJECTURES", "EXPERIMENTS", "PAPER", "THEOREMS"]
 
 PAPER = Paper(
     key="chen2022",

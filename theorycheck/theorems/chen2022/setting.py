@@ -140,6 +140,7 @@ def drawn(
         )  # fmt: skip
 
     about = {"n": len(inputs), "d": inputs.shape[1], "m": width, "seed": seed, **(description or {})}
+    about["m"] = width  # a description may come from a probe of another width
     return Instance(
         inputs, labels, weights, kappa * signs, np.ones(width), MEAN_FIELD, read_activation(activation),
         dict(parameters or {}), about, notes, redraw, rates=(width / len(inputs), 0.0),

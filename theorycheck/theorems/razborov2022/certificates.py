@@ -167,13 +167,13 @@ def search_radii(problem: Problem, dynamics: Dynamics, progress: Progress) -> Fo
     looked = sample(problem, progress)
 
     def excess(split: float) -> float:
-        return _ratio(t.CHANGE_RADII, _with_radii(values | {t.c: split}, dynamics, looked))
+        return _ratio(t.CHANGE_RADII, with_radii(values | {t.c: split}, dynamics, looked))
 
     split = _best_split(values, dynamics, excess)
     if not _ready(values, dynamics, split):
         values |= {t.c: split, t.R_W: 0.0, t.R_a: 0.0, t.mass: math.inf}
     else:
-        values = _with_radii(values | {t.c: split}, dynamics, looked)
+        values = with_radii(values | {t.c: split}, dynamics, looked)
     tau, mass = [0.0] * problem.n, math.inf
     if _ready(values, dynamics, split):
         tau, mass = flip_mass(problem, values[t.R_W], progress)
@@ -183,7 +183,7 @@ def search_radii(problem: Problem, dynamics: Dynamics, progress: Progress) -> Fo
     return Found(choices, named(values, _NAMES | more), values)
 
 
-def _with_radii(values: Values, dynamics: Dynamics, looked: Sample) -> Values:
+def with_radii(values: Values, dynamics: Dynamics, looked: Sample) -> Values:
     """Return the values with radii just above the least fixed point (errata B15)."""
     needed = t.RADII_NEEDED[dynamics]
     values = values | {t.R_W: 0.0, t.R_a: 0.0}

@@ -18,35 +18,18 @@ from theorycheck.data import BadInput
 from theorycheck.symbolic.activations import activation as read_activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems._data import DATA, data_of, keyword_example
+from theorycheck.theorems.razborov2022.normal_form import normal_form
 
-
-def _lecun(m: int, d: int) -> tuple[float, float, float]:
-    return 1 / math.sqrt(m * d), float(d), float(m)
-
-
-def _he(m: int, d: int) -> tuple[float, float, float]:
-    return 2 / math.sqrt(m * d), d / 2, m / 2
-
-
-def _ntk(m: int, d: int) -> tuple[float, float, float]:
-    return 1 / math.sqrt(m * d), 1.0, 1.0
-
-
-#: output scale and the two rates in normal form, up to a common factor of the rates (section 1, Lemma 1.1)
-SCHEMES: Mapping[str, Any] = {
-    "lecun": _lecun,
-    "he": _he,
-    "ntk": _ntk,
-    "first": lambda m, d: (1 / math.sqrt(m * d), 1.0, 0.0),
-    "last": lambda m, d: (1 / math.sqrt(m * d), 0.0, 1.0),
-}
 _NORMAL = ("normal", "N(0, I), which the theorem speaks of")
 
 _OWN: Mapping[str, tuple[Any, Any]] = {
     "n": (Annotated[int, "number of samples (synthetic data)"], 10),
     "d": (Annotated[int, "dimension of the inputs (synthetic data)"], 10),
     "m": (Annotated[int, "number of neurons"], 20_000),
-    "scheme": (Annotated[str, "rates and output scale: lecun, he, ntk, first (layer only) or last"], "lecun"),
+    "scheme": (
+        Annotated[str, "rates and output scale: lecun, he, ntk, ntk_unscaled, first (layer only) or last"],
+        "lecun",
+    ),
     "lazy": (Annotated[float, "output scale times this, rates divided by its square"], 1.0),
     "step": (Annotated[float, "largest eigenvalue of the tangent Gram times the step; 0 leaves the rates"], 0.15),
     "residual": (Annotated[float, "labels this far from the initial output; 0 for labels of their own"], 0.0),
@@ -65,7 +48,7 @@ _DATA: Mapping[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
-def _data(flags: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
+def sized_data(flags: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
     """Return inputs of norm about sqrt d, labels and notes."""
     if flags["data"] == "normal":
         inputs, labels, notes = data_of({**flags, "data": "gaussian"})
@@ -87,19 +70,17 @@ def problem(flags: dict[str, Any]) -> Problem:
     BadInput
         If a flag is out of range.
     """
-    if flags["scheme"] not in SCHEMES:
-        raise BadInput(f"--scheme must be one of {', '.join(SCHEMES)}, not {flags['scheme']!r}")
     if flags["signs"] not in ("normal", "signs"):
         raise BadInput(f"--signs must be normal or signs, not {flags['signs']!r}")
     if flags["m"] < 1:
         raise BadInput(f"--m must be at least 1, not {flags['m']}")
     if not (0 < flags["lazy"] < math.inf and 0 <= flags["step"] < 2):
         raise BadInput("--lazy must be positive and --step lie in [0, 2): beyond 2 no step converges")
-    inputs, labels, notes = _data(flags)
+    inputs, labels, notes = sized_data(flags)
     seed = [flags["seed"], flags["draw"]] if flags["draw"] else flags["seed"]
     law = "normal signs" if flags["signs"] == "normal" else "signs"
     layer = draw_layer(flags["m"], inputs.shape[1], seed, sign_law=law, mirrored=flags["mirrored"])
-    kappa, first, second = SCHEMES[flags["scheme"]](flags["m"], inputs.shape[1])
+    kappa, first, second = normal_form(flags["scheme"], flags["m"], inputs.shape[1])
     found = Problem(
         TWO_LAYER, read_activation(flags.get("activation", "relu")), inputs, labels, layer,
         (first / flags["lazy"] ** 2, second / flags["lazy"] ** 2), kappa * flags["lazy"],
@@ -128,5 +109,7 @@ def _stepped(problem: Problem, step: float) -> Problem:
 #: every flag but the activation: type and help, and default
 FLAGS: Mapping[str, tuple[Any, Any]] = {**_OWN, **_DATA, **_REST}
 EXAMPLE = keyword_example(problem, FLAGS, Problem)
-EXAMPLE_SMOOTH = keyword_example(problem, {**_OWN, **_ACTIVATION, **_DATA, **_REST}, Problem)
+#: with the activation
+FLAGS_SMOOTH: Mapping[str, tuple[Any, Any]] = {**_OWN, **_ACTIVATION, **_DATA, **_REST}
+EXAMPLE_SMOOTH = keyword_example(problem, FLAGS_SMOOTH, Problem)
 KNOBS = {"scheme": ("lecun", "he", "ntk")}  # those that train both layers

@@ -1,4 +1,4 @@
-"""Gaussian initial weights: what holds with which probability (razborov2022, sections 4.3 and 4.4), in symbols.
+"""Gaussian initial weights and data: what holds with which probability (razborov2022, sections 4.2 to 4.4), in symbols.
 
 Rows of ``W_0`` are N(0, I), output weights random signs or N(0, 1). Each chance is that of *failing*; ``ell`` is
 ``log(1/p)`` and ``ell_n`` is ``log(n/p)`` for the chance ``p`` that one event may fail with, so that a width condition is
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from theorycheck.statement import Derivation
 from theorycheck.theorems.razborov2022.statements import X_norm, kappa
 
-n, m = sp.symbols("n m", positive=True)
+n, d, m = sp.symbols("n d m", positive=True)
 #: the chance that one event may fail with
 p = sp.Symbol("p", positive=True)
 X_F = sp.Symbol("|X|_F", nonnegative=True)
@@ -46,13 +47,16 @@ class OutputLaw:
 
 _CAP = sp.Integer(4)
 _ROOT = sp.sqrt(_CAP)
-#: E min(a^2, 4) for a standard normal a
-_KEPT = sp.simplify(
-    2 * sp.integrate(_z**2 * _DENSITY, (_z, 0, _ROOT)) + 2 * _CAP * sp.integrate(_DENSITY, (_z, _ROOT, sp.oo))
+#: E min(a^2, 4) for a standard normal a: its closed form (by parts), and the integral that defines it
+KEPT_NORMAL = Derivation(
+    "kept mean",
+    (),
+    _CAP - (_CAP - 1) * sp.erf(_ROOT / sp.sqrt(2)) - 2 * _ROOT * _DENSITY.subs(_z, _ROOT),
+    sp.Integral(_z**2 * _DENSITY, (_z, -_ROOT, _ROOT)) + _CAP * (1 - sp.Integral(_DENSITY, (_z, -_ROOT, _ROOT))),
 )
 
 SIGNS = OutputLaw("signs", sp.S.One, sp.S.One, sp.S.One, m)
-NORMAL = OutputLaw("normal", _KEPT, _CAP, 2 * sp.log(2 * m / p), m + 2 * sp.sqrt(m * ell) + 2 * ell)
+NORMAL = OutputLaw("normal", KEPT_NORMAL.closed_form, _CAP, 2 * sp.log(2 * m / p), m + 2 * sp.sqrt(m * ell) + 2 * ell)
 LAWS: Mapping[str, OutputLaw] = {law.name: law for law in (SIGNS, NORMAL)}
 
 # --- least eigenvalues of the two Grams (C1, C2) -------------------------------------------------------
@@ -87,6 +91,17 @@ FEATURES = X_F * sp.sqrt(m / 2) + X_norm * sp.sqrt(2 * ell)
 #: |f_0| is at most kappa times this, but with chance 2 p
 OUTPUT = (1 + sp.sqrt(2 * ell)) * FEATURES
 
+# --- Gaussian data (E3) ------------------------------------------------------------------------------------
+
+#: some |rho_ij|, i != j, is above rho_0 with at most this chance
+spread = sp.Symbol("rho_0", nonnegative=True)
+LARGE_COSINE = n**2 * sp.exp(-d * spread**2 / 2)
+#: |X| is at most this, but with chance p
+INPUT_NORM = sp.sqrt(n) + sp.sqrt(d) + sp.sqrt(2 * ell)
+#: every |x_i|^2 lies in [d/2, 2 d], but with at most this chance (errata I5)
+LENGTHS = d / 2, 2 * d
+ODD_LENGTH = n * sp.exp(-d / 16)
+
 # --- flips (P5) ---------------------------------------------------------------------------------------------
 
 #: exponent per ``m tau`` of P(#{j: z_ij <= tau} > 2 m tau), as P(|N(0,1)| <= tau) <= sqrt(2/pi) tau
@@ -99,3 +114,31 @@ def flips(moved: sp.Expr) -> sp.Expr:
     ``moved`` must be fixed before the weights are drawn.
     """
     return 3 * sp.Max((m * moved) ** sp.Rational(2, 3), ell_n / FLIP_RATE)
+
+
+# --- neurons in pairs of opposite output weights (errata A1) ------------------------------------------------
+
+#: how many neurons share one draw: 1, or 2 where they come in pairs (w, a), (w, -a)
+copies = sp.Symbol("h", positive=True)
+#: how many neurons are drawn
+DRAWN = m / copies
+
+
+def paired(expr: sp.Expr) -> sp.Expr:
+    """Return an expression of the neurons that are drawn: ``m`` becomes ``m/copies``."""
+    return expr.xreplace({m: DRAWN})
+
+
+def total(law: OutputLaw) -> sp.Expr:
+    """Return the bound on ``|a|^2`` (but with chance p) where every draw counts ``copies`` times."""
+    return copies * paired(law.total)
+
+
+#: the same for |Phi|_F, and for |f_0| over kappa (but with chance 2 p; f_0 = 0 for pairs)
+FEATURES_PAIRED = sp.sqrt(copies) * paired(FEATURES)
+OUTPUT_PAIRED = (1 + sp.sqrt(2 * ell)) * FEATURES_PAIRED
+
+
+def flips_paired(moved: sp.Expr) -> sp.Expr:
+    """Return the same where each draw is ``copies`` neurons: they move alike at best, and flip together."""
+    return copies * paired(flips(moved / sp.sqrt(copies)))

@@ -19,32 +19,19 @@ from hypothesis.strategies import SearchStrategy
 from theorycheck.adversary import InputPlan, build_inputs
 from theorycheck.flow import follow
 from theorycheck.model import Instance, with_parameters
-from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
+from theorycheck.statement import Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
+from theorycheck.theorems.razborov2022 import meta
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022.examples import FLAGS
 
-_TESTS = dict(t.TESTS_R1["flow"])
-RATE = 2 * (1 - t.c) ** 2 * t.alpha_squared
-FLOOR = (1 - t.c) ** 2 * t.alpha_squared
-PATH = t.PATH["flow"]
+RATE, FLOOR, PATH = meta.RATE, meta.FLOOR, t.PATH["flow"]
+TEST = {"test": "flips and moved output weights change the Jacobian by at most c alpha"}
 
-_ASSUMED = (
-    s.RELU,
-    Assumption("K_0 definite", "the tangent Gram at time 0 is definite", _TESTS["K_0 definite"]),
-    Assumption("c in (0, 1)", "the Jacobian may move, but keeps some of alpha", _TESTS["c in (0, 1)"]),
-    Assumption("test", "flips and moved output weights change the Jacobian by at most c alpha", _TESTS["test"]),
-)
+_ASSUMED = (s.RELU, *meta.premises(t.TESTS_R1["flow"], TEST))
 _GIVEN = tuple(part.label for part in _ASSUMED)
 _UNTESTED = tuple(name for name in _GIVEN if name != "test")
-
-_CLAIMS = (
-    Claim("gram", "the tangent Gram stays above (1 - c)^2 alpha^2", Bound(FLOOR, s.least), _GIVEN),
-    Claim("rate", "the loss decays at least at that rate", Bound(RATE, s.rate), _GIVEN),
-    Claim("weights", "the first layer moves at most sqrt(eta_W) times the path", Bound(s.moved_W, sp.sqrt(t.eta_W) * PATH), _GIVEN),
-    Claim("outer", "the output weights move at most sqrt(eta_a) times the path", Bound(s.moved_a, sp.sqrt(t.eta_a) * PATH), _GIVEN),
-)  # fmt: skip
 
 OWN = {
     "c": (Annotated[float, "share of alpha by which the Jacobian may move, in (0, 1); 0 searches the best"], 0.0),
@@ -57,7 +44,16 @@ def _build(flags: dict[str, Any]) -> Instance:
 
 
 def hard(
-    kind: str, n: int, width: int, scheme: int, lazy: float, c: float, level: float, weak: bool, seed: int
+    kind: str,
+    n: int,
+    width: int,
+    scheme: int,
+    lazy: float,
+    c: float,
+    level: float,
+    weak: bool,
+    seed: int,
+    name: str = "relu",
 ) -> Instance:
     """Small networks with hard inputs, rates of either order, and labels just below, at or far above the test's edge."""
     inputs = build_inputs(InputPlan(kind, n, n + 1, seed, 1)) * math.sqrt(n + 1)
@@ -65,7 +61,13 @@ def hard(
     scale = lazy / math.sqrt(width * (n + 1))
     with np.errstate(all="ignore"):
         made = s.network(
-            inputs, width, (rates[0] / scale**2 / width, rates[1] / scale**2 / width), scale, seed, {"kind": kind}
+            inputs,
+            width,
+            (rates[0] / scale**2 / width, rates[1] / scale**2 / width),
+            scale,
+            seed,
+            {"kind": kind, "activation": name},
+            name,
         )
         made = with_parameters(made, c=c)
         direction = np.linalg.eigh(made.start[1])[1][:, 0 if weak else -1]
@@ -98,16 +100,14 @@ R1 = Theorem(
         Quantity(t.mass, "largest sum of a_j^2 over gates of a sample that can flip (fractional knapsack)", s.mass_at("flow")),
     ),
     assumptions=_ASSUMED,
-    claims=with_looseness(_CLAIMS, gram=1.56, rate=1.56, weights=1.71, outer=1.26),
+    claims=with_looseness((*meta.speed("flow", _GIVEN), *meta.moved(PATH, _GIVEN)), gram=1.56, rate=1.56, weights=1.71, outer=1.26),
     derivations=(),
     order=("data", "weights", "labels"),
     example=keyword_example(_build, {**FLAGS, **OWN}, Instance),
     instances=_instances,
     simulate=partial(follow, count=80),
     sabotages=(
-        Claim("gram: nothing lost", "as if the Gram grew", Bound(t.alpha_squared * (1 + t.c), s.least), _GIVEN, falsifies="gram"),
-        Claim("rate: of the loss for the residual", "twice the rate", Bound(4 * t.alpha_squared, s.rate), _GIVEN, falsifies="rate"),
-        Claim("rate: test dropped", "any labels are fitted", Bound(RATE, s.rate), _UNTESTED, falsifies="rate"),
+        *meta.false_speed("flow", _GIVEN, _UNTESTED),
         Claim("weights: single rate", "as if both layers had the rate of the output weights", Bound(s.moved_W, sp.sqrt(t.eta_a) * PATH), _GIVEN, falsifies="weights"),
         Claim("outer: single rate", "as if both layers had the rate of the first layer", Bound(s.moved_a, sp.sqrt(t.eta_W) * PATH / 30), _GIVEN, falsifies="outer"),
     ),

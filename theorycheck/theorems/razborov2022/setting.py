@@ -7,8 +7,9 @@ Labels are chosen after data *and* weights: the adversary sees everything.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from theorycheck.statement import Assumption, Bound, Quantity
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import TWO_LAYER
 from theorycheck.theorems.razborov2022 import statements as t
-from theorycheck.theorems.razborov2022.certificates import guess, search_r1
+from theorycheck.theorems.razborov2022.certificates import guess, search_r0, search_r1
 from theorycheck.theorems.razborov2022.examples import problem as problem_of_flags
 from theorycheck.theorems.razborov2022.knapsack import Sample, estimate, sample
 
@@ -39,7 +40,7 @@ NOTATION = (
     "share of alpha by which the Jacobian may move. M: the most output weight, squared, on gates of one sample that can flip."
 )
 
-relu = sp.Symbol("A_0", nonnegative=True)
+relu = t.relu
 rate, moved_W, moved_a = sp.symbols("R_t W_T a_T", nonnegative=True)
 least = sp.Symbol("ell_t", real=True)
 
@@ -55,7 +56,8 @@ def _start_gram(instance: Instance) -> tuple[Array, float]:
 
 
 @lru_cache(maxsize=16)
-def _extremes(instance: Instance) -> tuple[Measured, Measured]:
+def extremes(instance: Instance) -> tuple[Measured, Measured]:
+    """Return the least and the largest eigenvalue of the tangent Gram at time 0, rates included."""
     gram, doubt = _start_gram(instance)
     if not (np.all(np.isfinite(gram)) and math.isfinite(doubt)):
         return Measured(np.nan), Measured(np.nan)
@@ -67,13 +69,14 @@ def _extremes(instance: Instance) -> tuple[Measured, Measured]:
 
 
 @lru_cache(maxsize=8)
-def _neurons(instance: Instance) -> Sample:
+def neurons(instance: Instance) -> Sample:
+    """Return the neurons of an instance (a sample, if they are many), for each input in the order of z^2/a^2."""
     return sample(of_instance(instance), lambda fraction, stage: None)
 
 
 def flip_mass(instance: Instance, radius: float) -> float:
     """Return M: the most mass ``sum a_j^2`` of gates of one sample that weights moving by ``radius`` can flip."""
-    return estimate(_neurons(instance), radius)
+    return estimate(neurons(instance), radius)
 
 
 def mass_at(dynamics: Dynamics) -> measure.Measure:
@@ -81,7 +84,7 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
     def read(run: Run) -> Measured:
         instance = run.instance
-        if _neurons(instance).share < 1:
+        if neurons(instance).share < 1:
             return Measured(np.nan)  # too many to be sorted: a sample of them bounds nothing
         low, top = (found(run) for found in (alpha_squared, largest))
         values = {
@@ -108,12 +111,12 @@ def mass_at(dynamics: Dynamics) -> measure.Measure:
 
 def alpha_squared(run: Run) -> Measured:
     """Return the least eigenvalue of the tangent Gram at time 0."""
-    return _extremes(run.instance)[0]
+    return extremes(run.instance)[0]
 
 
 def largest(run: Run) -> Measured:
     """Return the largest eigenvalue of the tangent Gram at time 0."""
-    return _extremes(run.instance)[1]
+    return extremes(run.instance)[1]
 
 
 def input_norm(run: Run) -> Measured:
@@ -121,6 +124,13 @@ def input_norm(run: Run) -> Measured:
     found = measure.spectral_square(run)
     value = math.sqrt(max(float(found.value), 0.0))
     return Measured(value, float(found.error) / value if value > 0 else math.sqrt(float(found.error)))
+
+
+def longest(run: Run) -> Measured:
+    """Return ``max_i |x_i|``."""
+    found = measure.largest_norm_squared(run)
+    value = math.sqrt(float(found.value))
+    return Measured(value, float(found.error) / value if value > 0 else 0.0)
 
 
 def weights_moved(run: Run) -> Measured:
@@ -161,6 +171,13 @@ FLOW = (
     Quantity(moved_a, "Euclidean norm of a_T - a_0", outer_moved),
 )
 
+SMOOTH = (
+    Quantity(t.slope, "sup |s'|", measure.slope_supremum),
+    Quantity(t.curvature, "sup |s''|", measure.curvature_supremum),
+    Quantity(t.a_max, "largest |a_j| at time 0", measure.constant(lambda run: float(np.abs(run.instance.signs).max()))),
+    Quantity(t.x_max, "largest norm of an input", longest),
+)  # fmt: skip
+
 RELU = Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, relu))
 
 
@@ -168,7 +185,7 @@ RELU = Assumption("ReLU", "the activation is max(0, z)", Bound(sp.S.One, relu))
 
 
 def ratio(instance: Instance, dynamics: Dynamics, split: float, size: float) -> float:
-    """Return the left side of R1's test over the right one, for a residual of this size."""
+    """Return the left side of R1's test (R0's if the activation is smooth) over the right one, for a residual of this size."""
     run = Run(instance)
     values = {
         t.alpha_squared: float(alpha_squared(run).value), t.top: float(largest(run).value), t.r_0: size, t.c: split,
@@ -178,31 +195,37 @@ def ratio(instance: Instance, dynamics: Dynamics, split: float, size: float) -> 
         return math.inf
     if dynamics == "descent" and not guess(t.Q, values) > 0:
         return math.inf
-    path = guess(t.PATH[dynamics], values)
-    values[t.mass] = flip_mass(instance, math.sqrt(instance.rates[0]) * path) if math.isfinite(path) else math.inf
-    return guess(t.CHANGE_R1[dynamics], values) / (split * math.sqrt(values[t.alpha_squared]))
+    if instance.activation.leak == 0.0:
+        path = guess(t.PATH[dynamics], values)
+        values[t.mass] = flip_mass(instance, math.sqrt(instance.rates[0]) * path) if math.isfinite(path) else math.inf
+        change = t.CHANGE_R1[dynamics]
+    else:
+        values |= {one.symbol: float(one.measure(run).value) for one in SMOOTH}
+        change = t.CHANGE_SMOOTH[dynamics]
+    return guess(change, values) / (split * math.sqrt(values[t.alpha_squared]))
 
 
 def best_split(instance: Instance, dynamics: Dynamics) -> float:
     """Return the split that the certificate would choose: the least that passes, else the one that comes closest."""
-    return float(search_r1(of_instance(instance), dynamics, lambda fraction, stage: None).choices["c"])
+    search = search_r1 if instance.activation.leak == 0.0 else search_r0
+    return float(search(of_instance(instance), dynamics, lambda fraction, stage: None).choices["c"])
 
 
-def allowed(instance: Instance, dynamics: Dynamics, split: float) -> float:
-    """Return about the largest residual for which R1's test passes, 0 if there is none."""
+def allowed(excess: Callable[[float], float]) -> float:
+    """Return about the largest residual at which a test passes (its left side at most 1 of the right), 0 if there is none."""
     low, high = 0.0, 1e-6
-    if not ratio(instance, dynamics, split, high) <= 1:
+    if not excess(high) <= 1:
         return 0.0
-    while ratio(instance, dynamics, split, high) <= 1 and high < 1e12:
+    while excess(high) <= 1 and high < 1e12:
         low, high = high, 4 * high
     for _ in range(40):
         middle = math.sqrt(low * high)
-        low, high = (middle, high) if ratio(instance, dynamics, split, middle) <= 1 else (low, middle)
+        low, high = (middle, high) if excess(middle) <= 1 else (low, middle)
     return low
 
 
 def build(flags: dict[str, Any], dynamics: Dynamics) -> Instance:
-    """Make an instance of a certificate's example: ReLU, both layers, split ``c`` (0 searches the best)."""
+    """Make an instance of a certificate's example: both layers, split ``c`` (0 searches the best)."""
     if not 0 <= flags["c"] < 1:
         raise BadInput(f"--c must lie in (0, 1), or be 0 to search the best, not {flags['c']:g}")
     if flags["level"] < 0:
@@ -216,20 +239,31 @@ def build(flags: dict[str, Any], dynamics: Dynamics) -> Instance:
 
 
 def placed(instance: Instance, dynamics: Dynamics, level: float, direction: Array | None = None) -> Instance:
-    """Put the labels at ``level`` times the residual that the test allows, in a direction (the Gram's weakest one)."""
-    most = allowed(instance, dynamics, instance.parameters["c"])
-    output = instance.labels - instance.start[0]
+    """Put the labels at ``level`` times the residual that R1's (R0's) test allows, in a direction (the Gram's weakest one)."""
+    return put(
+        instance, level * (allowed(partial(ratio, instance, dynamics, instance.parameters["c"])) or 1.0), direction
+    )
+
+
+def put(instance: Instance, size: float, direction: Array | None = None) -> Instance:
+    """Put the labels at a distance from the initial output, in a direction (the Gram's weakest one)."""
     towards = np.linalg.eigh(instance.start[1])[1][:, 0] if direction is None else direction
-    return instance.with_labels(output + level * (most or 1.0) * towards / np.linalg.norm(towards))
+    return instance.with_labels(instance.labels - instance.start[0] + size * towards / np.linalg.norm(towards))
 
 
 def network(
-    inputs: Array, m: int, rates: tuple[float, float], scale: float, seed: int, about: dict[str, Any]
+    inputs: Array,
+    m: int,
+    rates: tuple[float, float],
+    scale: float,
+    seed: int,
+    about: dict[str, Any],
+    name: str = "relu",
 ) -> Instance:
-    """Return a ReLU network with Gaussian weights, signs for output weights, and labels 0."""
+    """Return a network with Gaussian weights, signs for output weights, and labels 0."""
     generator = np.random.default_rng([seed, 5])
     weights, signs = generator.standard_normal((m, inputs.shape[1])), generator.choice([-1.0, 1.0], m)
     return Instance(
-        inputs, np.zeros(len(inputs)), weights, signs, np.ones(m), TWO_LAYER, activation("relu"),
+        inputs, np.zeros(len(inputs)), weights, signs, np.ones(m), TWO_LAYER, activation(name),
         {}, {"m": m, "seed": seed, **about}, rates=rates, output_scale=scale,
     )  # fmt: skip

@@ -21,15 +21,28 @@ kappa, eta_W, eta_a = sp.symbols("kappa eta_W eta_a", nonnegative=True)
 c = sp.Symbol("c", real=True)
 mass, a_max, x_max = sp.symbols("M a_max x_max", nonnegative=True)
 slope, curvature = sp.symbols("L_s C_s", nonnegative=True)
+#: 1 if the activation is max(0, z), else 0
+relu = sp.Symbol("A_0", nonnegative=True)
 R_W, R_a, beta_W, beta_a = sp.symbols("R_W R_a beta_W beta_a", nonnegative=True)
 
 alpha = sp.sqrt(alpha_squared)
 
 # --- the two ways to follow the loss: R0 for descent, R0' for flow ------------------------------
 
-#: the largest |J|^2 on the ball, and what a step then gains per unit of |J_0' r|^2 (R0)
-_S = (sp.sqrt(top) + c * alpha) ** 2
-Q = 2 * (1 - 2 * c - c**2) - _S * (1 + c) ** 2
+
+def gain(split: sp.Expr, largest: sp.Expr) -> sp.Expr:
+    """Return q: what a step takes off ``|r|^2`` per ``|J_0' r|^2``, for a share of change c and the largest ``|J|^2`` (R0)."""
+    return 2 * (1 - 2 * split - split**2) - largest * (1 + split) ** 2
+
+
+#: with the largest |J|^2 on the ball
+Q = gain(c, (sp.sqrt(top) + c * alpha) ** 2)
+
+#: R0'' (the form of Oymak and Soltanolkotabi: sigma_min(J_0) >= 2 alpha, |J - J_0| <= alpha/3, eta |J|^2 <= 1/2) is R0 with
+#: alpha -> 2 sqrt(eta) alpha, c = 1/6 and s = 1/2: |r|^2 loses this times eta alpha^2 a step, the path is this times r_0/alpha
+OYMAK_C, OYMAK_S = sp.Rational(1, 6), sp.Rational(1, 2)
+OYMAK_GAIN = 4 * gain(OYMAK_C, OYMAK_S)
+OYMAK_PATH = (1 + OYMAK_C) / gain(OYMAK_C, OYMAK_S)
 
 #: length of the path, in the rescaled parameters
 PATH: Mapping[Dynamics, sp.Expr] = {
@@ -76,22 +89,16 @@ def _tests(dynamics: Dynamics, change: sp.Expr, more: Sequence[tuple[str, Bound]
 # --- how far the Jacobian can move ---------------------------------------------------------------
 
 
-def _change_r1(dynamics: Dynamics) -> sp.Expr:
-    """Return the bound on the Jacobian's change for ReLU on the joint ball: flips, and moved output weights (I2)."""
-    return kappa * X_norm * sp.sqrt(eta_W) * (sp.sqrt(mass) + sp.sqrt(eta_a) * PATH[dynamics])
+def change_relu(flipped: sp.Expr, path: sp.Expr) -> sp.Expr:
+    """Return the bound on the Jacobian's change for ReLU on the joint ball: flipped mass, and moved output weights (I2)."""
+    return kappa * X_norm * sp.sqrt(eta_W) * (sp.sqrt(flipped) + sp.sqrt(eta_a) * path)
 
 
-def _change_smooth(dynamics: Dynamics) -> sp.Expr:
-    """Return the same for smooth activations: slopes move by curvature times the moved preactivation.
-
-    ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)`` and
-    ``|J_a - J_a0| <= kappa L_s |X| R_W``.
-    """
-    weights, outer = sp.sqrt(eta_W) * PATH[dynamics], sp.sqrt(eta_a) * PATH[dynamics]
-    first = kappa * X_norm * (slope * outer + curvature * a_max * x_max * weights)
-    second = kappa * slope * X_norm * weights
-    return sp.sqrt(eta_W * first**2 + eta_a * second**2)
-
+#: how far J moves per length of the path, smooth activations: ``|J_W - J_W0| <= kappa |X| (L_s R_a + C_s max|a_j| max|x_i| R_W)``
+#: and ``|J_a - J_a0| <= kappa L_s |X| R_W`` with ``R_W = sqrt(eta_W) p``, ``R_a = sqrt(eta_a) p``
+PER_LENGTH = kappa * X_norm * sp.sqrt(
+    eta_W * (slope * sp.sqrt(eta_a) + curvature * a_max * x_max * sp.sqrt(eta_W)) ** 2 + eta_a * (slope * sp.sqrt(eta_W)) ** 2
+)  # fmt: skip
 
 _EPS_W = kappa * X_norm * (sp.sqrt(mass) + R_a)
 _EPS_A = kappa * X_norm * R_W
@@ -121,8 +128,8 @@ def _on_the_ball(dynamics: Dynamics) -> tuple[Conclusion, ...]:
     return (_DECAY[dynamics], *_moved(sp.sqrt(eta_W) * PATH[dynamics], sp.sqrt(eta_a) * PATH[dynamics]))
 
 
-CHANGE_R1: Mapping[Dynamics, sp.Expr] = {one: _change_r1(one) for one in BOTH}
-CHANGE_SMOOTH: Mapping[Dynamics, sp.Expr] = {one: _change_smooth(one) for one in BOTH}
+CHANGE_R1: Mapping[Dynamics, sp.Expr] = {one: change_relu(mass, PATH[one]) for one in BOTH}
+CHANGE_SMOOTH: Mapping[Dynamics, sp.Expr] = {one: PER_LENGTH * PATH[one] for one in BOTH}
 TESTS_R1: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_R1[one]) for one in BOTH}
 TESTS_R0: Mapping[Dynamics, Tests] = {one: _tests(one, CHANGE_SMOOTH[one]) for one in BOTH}
 TESTS_RADII: Mapping[Dynamics, Tests] = {one: _radii_tests(one) for one in BOTH}

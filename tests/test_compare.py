@@ -1,0 +1,361 @@
+"""One table of all papers: widths are where premises flip, what is broken never applies, the data are the user's."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import re
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+import toy_card as toy
+from sklearn import datasets
+from toy_card import run
+
+from theorycheck import _cli_compare, compare
+from theorycheck import compare_widths as widths
+from theorycheck._cli_compare import _refuse_degenerate
+from theorycheck._cli_flags import UsageError
+from theorycheck.compare_widths import Needed
+from theorycheck.evidence import Outcome, Truth
+from theorycheck.judge import judge
+from theorycheck.report_compare import draw
+from theorycheck.statement import Bound
+from theorycheck.theorems import cards, comparisons
+
+ENTRIES = {entry.theorem.label: entry for entry in comparisons()}
+GOOD = {"X": np.array([[1.0, 0, 0, 0], [0.6, 0.8, 0, 0], [0.5, -0.1, 0.8, 0]]), "y": np.array([0.7, -0.4, 0.5])}
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch):
+    toy.plain_terminal(monkeypatch)
+
+
+@pytest.fixture
+def flags(tmp_path):
+    """Write inputs and labels to a file; return the flags that name it."""
+
+    def write(X=GOOD["X"], y=GOOD["y"]):
+        np.savez(tmp_path / "data.npz", X=X, y=y)
+        return {"data": str(tmp_path / "data.npz"), "inputs_scale": "none", "labels_scale": "none", "seed": 0}
+
+    return write
+
+
+def holds(entry, instance):
+    """Whether every premise of the promised rate holds on this very network, by the card's own expressions."""
+    premises = widths.given(entry)
+    symbols = {symbol for part in premises for symbol in part.bound.symbols}
+    values = widths.measured(entry.theorem, symbols, instance)
+    return all(judge(part.label, part.bound, values).truth is Truth.YES for part in premises)
+
+
+# --- widths ----------------------------------------------------------------------------------------------
+
+STATED = ["chen2022.initial_scale", "caron2023.r2_data", "caron2023.r2", "razborov2022.r2"]
+
+
+@pytest.mark.parametrize("label", STATED)
+def test_a_stated_width_is_where_the_premises_flip_on_drawn_networks(flags, label):
+    make = compare.maker(ENTRIES[label], flags(np.eye(2, 3), np.array([0.3, -0.2])))
+    found = widths.needed(ENTRIES[label], make)
+    assert found.kind == "stated"
+    assert found.width - found.fails == ENTRIES[label].multiple
+    assert found.width < 3_000_000
+    assert holds(ENTRIES[label], make(found.width, 0))
+    assert not holds(ENTRIES[label], make(found.fails, 0))
+
+
+@pytest.mark.parametrize("label", ["chen2022.initial_scale", "caron2023.r2_data", "razborov2022.r2"])
+def test_a_stated_width_is_the_one_that_the_cards_own_example_takes(flags, label):
+    data = flags(np.eye(2, 3), np.array([0.3, -0.2]))
+    entry = ENTRIES[label]
+    found = widths.needed(entry, compare.maker(entry, data))
+    assert -1 <= entry.theorem.example(**data, m=0).m - found.width <= 2
+    # half the allowed chance of failure asks for more
+    assert widths.needed(entry, compare.maker(entry, {**data, "delta": 0.25})).width > found.width
+
+
+@pytest.mark.parametrize("label", ["razborov2022.r1", "chen2022.e", "chen2022.scale"])
+def test_a_tested_width_is_where_the_test_of_the_drawn_network_flips(flags, label):
+    entry = ENTRIES[label]
+    y = np.array([0.4, 0.4, 0.38]) if label == "chen2022.e" else GOOD["y"]
+    make = compare.maker(entry, flags(y=y))
+    found = widths.needed(entry, make, draws=2, cap=8000)
+    assert found.kind == "tested"
+    assert len(found.draws) == 2
+    assert found.width == max(found.draws) == found.draws[found.draw]
+    for number, width in enumerate(found.draws):
+        assert holds(entry, make(width, number))
+    if found.fails:
+        assert not holds(entry, make(found.fails, found.draw))
+        assert found.width <= max(widths.CLOSE * found.fails, found.fails + entry.multiple)
+
+
+def test_a_test_that_no_draw_passes_has_no_width(flags):
+    entry = ENTRIES["caron2023.r0"]
+    found = widths.needed(entry, compare.maker(entry, flags()), draws=2, cap=300)
+    assert (found.width, found.fails, found.draws) == (None, 300, (None, None))
+    assert [one.label for one in found.missing] == ["test"]
+    assert found.missing[0].lhs > found.missing[0].rhs
+
+
+def test_laws_tell_powers_of_m_from_numbers_of_the_draw():
+    assert widths._power(3.0, 3.0, 3.0, 3.0) == 0
+    assert widths._power(2.0, 4.0, 8.0, 4.0) == 1
+    assert widths._power(2**0.5, 1.0, 2**-0.5, 1.0) == -0.5
+    for numbers in [(2.0, 4.0, 8.0, 4.1), (2.0, 4.0, 6.0, 4.0), (1.0, -1.0, 1.0, -1.0), (1.0, math.nan, 1.0, 1.0)]:
+        assert widths._power(*numbers) is None
+
+
+def test_a_premise_whose_two_sides_both_depend_on_m_is_solved_for_m(flags):
+    """m^(3/2) >= 1000 m^(1/2) m^0 with the card's own symbol: the law of m is known, so any expression in it is."""
+    entry = ENTRIES["caron2023.r2"]
+    (width,) = (part for part in entry.theorem.assumptions if part.label == "width")
+    m = width.bound.rhs
+    bound = Bound(1000 * sp.sqrt(m) + 7, m ** sp.Rational(3, 2))
+    parts = tuple(replace(part, bound=bound) if part is width else part for part in entry.theorem.assumptions)
+    implicit = replace(entry, theorem=replace(entry.theorem, assumptions=parts))
+    found = widths.needed(implicit, compare.maker(implicit, flags(np.eye(2, 3), np.array([0.3, -0.2]))))
+    assert (found.fails, found.width) == (1000, 1001)
+
+
+# --- what does not apply ---------------------------------------------------------------------------------
+
+DEPENDENT = {"X": np.array([[1.0, 0.0], [0.6, 0.8], [-0.6, 0.8]]), "y": GOOD["y"]}
+PARALLEL = {"X": np.array([[1.0, 0, 0], [0.5, 0, 0], [0, 0.8, 0]]), "y": GOOD["y"]}
+BIG = {"X": 1.5 * np.eye(3), "y": GOOD["y"]}
+
+
+@pytest.mark.parametrize(
+    ("data", "premises"),
+    [
+        (DEPENDENT, {"lambda_min positive", "orthogonal"}), (PARALLEL, {"lambda_min positive", "not parallel", "K_0 definite"}),
+        (BIG, {"unit ball"}),
+    ],
+    ids=["dependent", "parallel", "big"],
+)  # fmt: skip
+def test_what_the_data_break_never_applies(flags, data, premises):
+    fixed, seen = flags(**data), 0
+    for entry in ENTRIES.values():
+        if premises & {part.label for part in widths.given(entry)}:
+            line = compare.line(entry, compare.maker(entry, fixed), draws=1, cap=64, widest=0, other=0)
+            assert not line.applies, entry.theorem.label
+            assert math.isnan(line.promised)
+            assert premises & {one.label for one in line.needed.missing}
+            seen += 1
+    assert seen >= 4
+
+
+@pytest.mark.parametrize(
+    "label", ["caron2023.r1", "caron2023.r2", "chen2022.a_random", "chen2022.b_random", "chen2022.d", "chen2022.f", "chen2022.descent"]
+)  # fmt: skip
+def test_the_same_theorems_apply_where_nothing_is_broken(flags, label):
+    """The control of the test above: on good rows and small labels they do."""
+    make = compare.maker(ENTRIES[label], flags(np.eye(3), np.array([1e-4, -1e-4, 2e-4])))
+    assert compare.line(ENTRIES[label], make, draws=1, cap=512, widest=0, other=0).applies
+
+
+def test_the_least_change_that_is_named_is_one_that_helps(flags):
+    entry = ENTRIES["chen2022.a_random"]
+    (missing,) = widths.needed(entry, compare.maker(entry, flags())).missing
+    ratio = missing.lhs / missing.rhs
+    assert f"{ratio:.3g} times smaller" in missing.mend
+    for factor, applies in ((1.01, True), (0.99, False)):
+        make = compare.maker(entry, flags(y=GOOD["y"] / (factor * ratio)))
+        assert (widths.needed(entry, make).width is not None) is applies
+
+
+# --- data and lines --------------------------------------------------------------------------------------
+
+
+def test_no_example_alters_the_users_labels(flags):
+    fixed = flags()
+    for entry in ENTRIES.values():
+        np.testing.assert_array_equal(compare.maker(entry, fixed)(64, 1).labels, GOOD["y"])
+    # without its flag this one would
+    altered = replace(ENTRIES["chen2022.e"], flags={})
+    assert not np.array_equal(compare.maker(altered, fixed)(64, 1).labels, GOOD["y"])
+
+
+def test_a_line_tells_what_was_promised_and_seen(flags):
+    entry = ENTRIES["chen2022.initial_scale"]
+    make = compare.maker(entry, flags())
+    line = compare.line(entry, make)
+    assert (line.outcome, line.own, line.m) == (Outcome.CONFIRMED, True, line.needed.width)
+    assert 0 < line.promised < line.observed
+    least = np.linalg.eigvalsh(make(line.m, 0).start[1])[0]
+    assert line.relative == pytest.approx(line.promised / (2 * least))
+    assert line.relative < 1
+    narrow = compare.line(entry, make, widest=line.m - 2, other=6)
+    assert (narrow.m, narrow.own) == (6, False)
+    assert narrow.outcome in (Outcome.OBSERVED, Outcome.VACUOUS)
+    assert narrow.promised == line.promised
+
+
+def test_every_card_that_states_a_width_for_a_rate_is_in_the_table():
+    def states(card):
+        rates = [claim for claim in card.claims if claim.label in ("rate", "b", "contraction")]
+        return rates and any(part.label == "width" for part in card.assumptions)
+
+    wanted = {card.label for card in cards() if states(card)}
+    assert len(wanted) >= 8
+    assert wanted <= set(ENTRIES)
+    with pytest.raises(ValueError, match="no claim 'speed'"):
+        replace(ENTRIES["caron2023.r1"], claim="speed")
+
+
+# --- the verb --------------------------------------------------------------------------------------------
+
+QUICK = ("--only", "chen2022.initial_scale,chen2022.d,caron2023.r1", "--m", "0")
+
+
+def documented(capsys, target, *words):
+    status, out, err = run(capsys, "compare", *words, "--json", str(target))
+    assert (status, err) == (0, "")
+    return out, json.loads(target.read_text(encoding="utf-8"))
+
+
+def test_a_csv_file_says_what_the_bundled_set_says(capsys, tmp_path):
+    bunch = datasets.load_diabetes()
+    whole = np.column_stack([bunch.data, bunch.target])
+
+    def lines(name, table):
+        (tmp_path / name).write_text("\n".join(",".join(map(repr, row)) for row in table.tolist()))
+        words = ("--data", str(tmp_path / name), "--rows", "4", *QUICK)
+        return documented(capsys, tmp_path / "out.json", *words)[1]["lines"]
+
+    out, document = documented(capsys, tmp_path / "own.json", "--data", "diabetes", "--rows", "4", *QUICK)
+
+    def figures(rows):
+        return [{key: value for key, value in row.items() if key != "command"} for row in rows]
+
+    assert figures(lines("points.csv", whole)) == figures(document["lines"])
+    whole[1, 2] += 0.02
+    assert figures(lines("other.csv", whole)) != figures(document["lines"])
+    assert "diabetes: n = 4 rows, d = 10" in out
+    assert "chen2022.d: does not apply at any width, as this fails: G is diagonal" in out
+    assert "2 of 3 theorems apply" in out
+    # the table is in order of width, what does not apply comes last
+    assert [row["theorem"] for row in document["lines"]] == ["chen2022.initial_scale", "caron2023.r1", "chen2022.d"]
+    first, second, third = document["lines"]
+    assert first["verdict"] == "confirmed"
+    assert first["width"] == first["m"]
+    assert second["m"] is None
+    assert second["width"] > 10**9
+    assert (third["applies"], third["at_any_width"]) == (False, False)
+    # the command shows the same network again
+    assert run(capsys, *shlex.split(first["command"])[1:], "--json", str(tmp_path / "again.json"))[0] == 0
+    again = json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))["verdicts"]
+    rate = next(one for one in again if one["claim"] == "rate")
+    assert rate["outcome"] == "confirmed"
+    assert rate["instance"]["m"] == first["m"]
+
+
+def test_the_picture_has_a_bar_for_every_kind(tmp_path):
+    entry = ENTRIES["chen2022.d"]
+    kinds = [Needed("stated", 10**9), Needed("tested", 60, 58, (60, 40)), Needed("tested", None, 90), Needed("stated", None, anywhere=True)]  # fmt: skip
+    sizes = []
+    for shown in (kinds, kinds[:1]):
+        draw([(entry, compare.Line(asks)) for asks in shown], tmp_path / "widths.svg", 90)
+        drawing = (tmp_path / "widths.svg").read_text(encoding="utf-8")
+        sizes.append(drawing.count("<path"))
+        # text is drawn as glyphs, and the SVG says in comments which
+        assert ("does not apply" in drawing) == ("[40, 60]" in drawing) == (len(shown) == 4)
+        assert "1e+09" in drawing
+    assert sizes[0] > sizes[1]
+
+
+def test_many_theorems_are_shared_out_to_workers(monkeypatch):
+    """As in processes of their own: what goes there and comes back is pickled, and the order is kept."""
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers, mp_context, initializer):
+            super().__init__(workers)
+
+        def submit(self, work, *arguments):
+            return super().submit(lambda: pickle.loads(pickle.dumps(work(*pickle.loads(pickle.dumps(arguments))))))
+
+    monkeypatch.setattr(_cli_compare, "ProcessPoolExecutor", Pool)
+    lines = {}
+    monkeypatch.setattr(_cli_compare, "_line", lambda entry, *rest: lines.setdefault(entry.theorem.label, compare.Line(None, why=entry.theorem.label)))  # fmt: skip
+    some = list(ENTRIES.values())[3:9]
+    found = _cli_compare._lines(some, {}, {})
+    assert [line.why for line in found] == [entry.theorem.label for entry in some] == list(lines)
+
+
+def test_a_theorem_that_breaks_does_not_stop_the_others(capsys, monkeypatch):
+    def line(entry, *rest):
+        if entry.theorem.label == "chen2022.d":
+            raise ZeroDivisionError("oh")
+        return compare.Line(Needed("stated", 7))
+
+    monkeypatch.setattr(_cli_compare, "_line", line)
+    status, out, err = run(capsys, "compare", "--only", "chen2022.d,chen2022.f")
+    assert status == 1
+    assert "chen2022.d: broken: ZeroDivisionError: oh" in out
+    assert "1 of 2 theorems apply" in out
+    assert "Traceback" in err
+
+
+WRONG = [
+    (("--data", "none.csv"), "does not exist"), (("--data", "nan.csv"), "not a finite number"), (("--data", "one.csv"), "row 0 is zero"),
+    (("--data", "same.csv"), "rows 0 and 2 are the same"), (("--only", "caron"), "caron2023"), (("--cap", "1"), "--cap is 1"),
+    (("--delta", "2"), "--delta"), (("--picture", "a.jpg"), ".svg"), (("--activation", "zz"), "--activation"), (("--rows", "3"), "--rows"),
+    (("--theta", "1"), "no flag --theta"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG, ids=[" ".join(words) for words, _ in WRONG])
+def test_bad_input_is_one_sentence(capsys, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    Path("nan.csv").write_text("a,b,y\n1,2,3\n4,nan,6\n")
+    Path("one.csv").write_text("a,b,y\n1,2,3\n")
+    Path("same.csv").write_text("a,b,y\n1,2,3\n4,1,6\n1,2,0\n")
+    status, out, err = run(capsys, "compare", *words)
+    assert (status, out) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_opposite_and_nearly_equal_rows_are_not_refused():
+    _refuse_degenerate(np.array([[1.0, 0], [-1.0, 0], [1.0, 1e-9]]), "")
+    with pytest.raises(UsageError, match="rows 0 and 2"):
+        _refuse_degenerate(np.array([[1.0, 0], [-1.0, 0], [1.0, 1e-13]]), "")
+
+
+def test_help_names_every_flag(capsys):
+    status, out, _ = run(capsys, "compare", "--help")
+    assert status == 0
+    for word in (
+        "--data",
+        "--rows",
+        "--label-column",
+        "--widest",
+        "--cap",
+        "--draws",
+        "--picture",
+        "--json",
+        "stated",
+        "tested",
+    ):
+        assert word in out
+
+
+def test_the_session_of_the_readme_is_what_is_printed(capsys, monkeypatch):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^theorycheck (compare [^#\n]*--only[^#\n]*)$", readme, flags=re.MULTILINE)
+    (said,) = re.findall(r"```text\n(which guarantee holds .*?)```", readme, flags=re.DOTALL)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(_cli_compare, "MANY", 99)  # the same in this process
+    status, out, _ = run(capsys, *command.split())
+    assert status == 0
+    assert out.rsplit("\n", 2)[0].strip() == said.strip()
+    assert said.strip() != out.strip(), "the last line is the time that it took"
