@@ -5,6 +5,7 @@ from theorycheck.theorems.shi2023.coupled import COUPLED
 from theorycheck.theorems.shi2023.emergence import EMERGENCE
 from theorycheck.theorems.shi2023.end_to_end import END_TO_END
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
+from theorycheck.theorems.shi2023.kernels import KERNELS
 from theorycheck.theorems.shi2023.linear import LINEAR
 from theorycheck.theorems.shi2023.mixture import MIXTURE
 from theorycheck.theorems.shi2023.mixture_chance import MIXTURE_CHANCE
@@ -30,7 +31,7 @@ PAPER = Paper(
             "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
         ),
         PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
-        PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", ()),
+        PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", (KERNELS.label,)),
         PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", (END_TO_END.label,)),
     ),
 )
@@ -46,4 +47,5 @@ THEOREMS: tuple[Theorem, ...] = (
     EMERGENCE,
     COUPLED,
     END_TO_END,
+    KERNELS,
 )
