@@ -5,6 +5,7 @@ from theorycheck.theorems.shi2023.coupled import COUPLED
 from theorycheck.theorems.shi2023.emergence import EMERGENCE
 from theorycheck.theorems.shi2023.end_to_end import END_TO_END
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
+from theorycheck.theorems.shi2023.frozen import FROZEN
 from theorycheck.theorems.shi2023.kernels import KERNELS
 from theorycheck.theorems.shi2023.linear import LINEAR
 from theorycheck.theorems.shi2023.mixture import MIXTURE
@@ -25,7 +26,7 @@ PAPER = Paper(
         PaperClaim(
             "framework",
             "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
-            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label, COUPLED.label, END_TO_END.label),
+            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label, COUPLED.label, FROZEN.label, END_TO_END.label),
         ),
         PaperClaim(
             "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
@@ -48,4 +49,5 @@ THEOREMS: tuple[Theorem, ...] = (
     COUPLED,
     END_TO_END,
     KERNELS,
+    FROZEN,
 )

@@ -30,17 +30,17 @@ _SIZE, _OUTER = beta * bias, alpha / bias
 
 
 def _solved(term: str, unknown: sp.Symbol) -> sp.Expr:
-    """Return the value of ``unknown`` for which a term is all that is allowed."""
-    (found,) = [one for one in sp.solve(TERMS[term] - ALLOWED, unknown) if one.is_positive is not False]
-    return sp.simplify(found.subs({size: _SIZE, outer: _OUTER}))
+    """Return the value of ``unknown`` for which a term, a multiple of a power of it, is all that is allowed."""
+    _, power = TERMS[term].as_independent(unknown)[1].as_base_exp()
+    return (unknown * (ALLOWED / TERMS[term]) ** (1 / power)).subs({size: _SIZE, outer: _OUTER})
 
 
 #: h: as long as the first layer's movement allows
 LENGTH = _solved("movement", length)
 #: b~^2: so large that the distance to a~ is covered in that length
-BIAS_SQUARED = sp.simplify((TERMS["distance"] * bias**2).subs({outer: _OUTER, length: LENGTH}) / ALLOWED)
+BIAS_SQUARED = (TERMS["distance"] * bias**2).subs({outer: _OUTER, length: LENGTH}) / ALLOWED
 #: T, before it is rounded up: h over the largest step
-STEPS = sp.simplify(LENGTH / _solved("step", step))
+STEPS = LENGTH / _solved("step", step)
 #: |a_1|: as large as the term allows, and as a share of S
 START = _solved("start", start).subs(length, LENGTH)
 START_SHARE = sp.Rational(1, 100)

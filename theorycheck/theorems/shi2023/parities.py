@@ -17,7 +17,7 @@ from theorycheck.symbolic.thresholds import threshold_coefficient
 Array = NDArray[np.float64]
 
 #: the largest support that is written out, in points
-MOST_POINTS = 2**16
+MOST_POINTS = 2**17
 
 
 def cube(n: int) -> Array:

@@ -30,7 +30,7 @@ from theorycheck.theorems.shi2023.parities import cube, zigzag
 outside, k = sp.symbols("n_0 k", positive=True)
 b = sp.Symbol("b", real=True)
 xi, length, cosine, off, off_unsigned = sp.symbols("xi_k-1 |G| cos delta_D delta_+", nonnegative=True)
-share, hinge, odd, even, mislabelled, not_signs = sp.symbols("P_hit L_f odd even e_y e_w", nonnegative=True)
+share, hinge, wrong, odd, even, mislabelled, not_signs = sp.symbols("P_hit L_f P_f odd even e_y e_w", nonnegative=True)
 #: room for rounding in equalities
 TAU = sp.Rational(1, 10**9)
 
@@ -94,13 +94,23 @@ def _off(run: Run, signed: bool) -> Measured:
     return Measured(np.linalg.norm(gap, axis=1), _doubt(own))
 
 
-def _hinge(run: Run) -> Measured:
-    """Return the hinge loss of the zig-zag network along the neuron's own gradient, over the whole cube."""
-    own = run.instance
+def _outputs(own: Instance) -> s.Array:
+    """Return ``y f`` of the zig-zag network along each neuron's own gradient, over the whole cube, ``(2^n, m)``."""
     size = _size(own)
     along = own.inputs @ (_signs(own)[:, None] * _unit(_gradients(own))).T
     output = zigzag(size)(along) * np.prod(own.weights[:, :size], axis=1)
-    return Measured(np.mean(np.maximum(0.0, 1.0 - own.labels[:, None] * output), axis=0), 8 * size * _doubt(own))
+    return np.asarray(own.labels[:, None] * output)
+
+
+def _hinge(run: Run) -> Measured:
+    own = run.instance
+    return Measured(np.mean(np.maximum(0.0, 1.0 - _outputs(own)), axis=0), 8 * _size(own) * _doubt(own))
+
+
+def _wrong(run: Run) -> Measured:
+    """Return the share of wrong signs; an output that is 0 up to rounding may be either."""
+    signed, doubt = _outputs(run.instance), 8 * _size(run.instance) * _doubt(run.instance)
+    return Measured.between(np.mean(signed < -doubt, axis=0), np.mean(signed <= doubt, axis=0))
 
 
 @lru_cache(maxsize=32)
@@ -155,6 +165,7 @@ _QUANTITIES = (
     Quantity(off_unsigned, "|G/|G| - D_w|", lambda run: _off(run, False)),
     Quantity(share, "share of all sign patterns with |cos(G, 1_A)| >= 1 - gamma and |G| >= B_G, enumerated", _share_of),
     Quantity(hinge, "hinge loss of the zig-zag network along s G/|G|, enumerated", _hinge),
+    Quantity(wrong, "its share of wrong signs, y f <= 0", _wrong),
 )  # fmt: skip
 _ASSUMED = (
     Assumption("the parity", "the labels are chi_A on the whole cube", Bound(mislabelled, sp.S.Zero)),
@@ -174,6 +185,7 @@ _CLAIMS = (
     Claim("direction", "as unit vectors, with the right sign", Bound(off, OFF), _GIVEN),
     Claim("hit", "a share 2^(1-k) of all neurons points at +-1_A: (D, +-1) is in S_{p, gamma, B_G}", Bound((1 - TAU) * SHARE, share), _GIVEN),
     Claim("OPT", "the network of k + 2 neurons along one neuron's gradient has little hinge loss", Bound(hinge, HINGE), _GIVEN),
+    Claim("signs", "so few of its signs are wrong: the hinge is at least 1 where one is", Bound(wrong, hinge + TAU), _GIVEN),
 )  # fmt: skip
 _SABOTAGES = (
     Claim("cosine: all of it", "nothing at right angles", Bound(1 - TAU, cosine), _GIVEN, falsifies="cosine"),
@@ -182,6 +194,7 @@ _SABOTAGES = (
     Claim("no longer: on A only", "nothing at right angles", Bound(length, (1 + TAU) * xi * sp.sqrt(k)), _GIVEN, falsifies="no longer"),
     Claim("direction: sign dropped", "G/|G| itself", Bound(off_unsigned, OFF), _GIVEN, falsifies="direction"),
     Claim("hit: twice", "one pattern less", Bound(2 * SHARE, share), _GIVEN, falsifies="hit"),
+    Claim("signs: a tenth", "a tenth of it", Bound(wrong, hinge / 10), _GIVEN, falsifies="signs"),
     Claim("OPT: a third", "a third of it", Bound(hinge, HINGE / 3), _GIVEN, falsifies="OPT"),
 )  # fmt: skip
 
@@ -244,7 +257,7 @@ PARITY = Theorem(
     "xi_k(b) = E[x_1 ... x_k 1{sum_i x_i > b}].",
     quantities=_QUANTITIES,
     assumptions=_ASSUMED,
-    claims=with_looseness(_CLAIMS, cosine=1.0, length=1.0, no_longer=1.0, direction=1.0, hit=1.0, OPT=1.5),
+    claims=with_looseness(_CLAIMS, cosine=1.0, length=1.0, no_longer=1.0, direction=1.0, hit=1.0, OPT=1.5, signs=2.25),
     derivations=(),
     order=("data", "weights", "labels"),
     example=keyword_example(_build, {**_FLAGS, **s.CLASS_DATA}, Instance),
