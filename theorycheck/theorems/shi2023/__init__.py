@@ -1,6 +1,7 @@
 """shi2023: feature learning from gradients in two-layer networks. What the abstract claims."""
 
 from theorycheck.statement import Paper, PaperClaim, Theorem
+from theorycheck.theorems.shi2023.batch import BATCH
 from theorycheck.theorems.shi2023.coupled import COUPLED
 from theorycheck.theorems.shi2023.emergence import EMERGENCE
 from theorycheck.theorems.shi2023.end_to_end import END_TO_END
@@ -26,7 +27,15 @@ PAPER = Paper(
         PaperClaim(
             "framework",
             "a unified analysis framework for two-layer networks trained by gradient descent, centred on feature learning from gradients",
-            (FIRST_STEP.label, LINEAR.label, EMERGENCE.label, COUPLED.label, FROZEN.label, END_TO_END.label),
+            (
+                FIRST_STEP.label,
+                BATCH.label,
+                LINEAR.label,
+                EMERGENCE.label,
+                COUPLED.label,
+                FROZEN.label,
+                END_TO_END.label,
+            ),
         ),
         PaperClaim(
             "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
@@ -50,4 +59,5 @@ THEOREMS: tuple[Theorem, ...] = (
     END_TO_END,
     KERNELS,
     FROZEN,
+    BATCH,
 )
