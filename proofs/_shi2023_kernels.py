@@ -86,7 +86,9 @@ _LINE = (
 )  # fmt: skip
 _BESSEL_WHOLE = of_claim(
     r10.KERNELS, "Bessel", _BESSEL,
-    combine("of size 1", "which is N", _CLAIMS["Bessel"], {"orthonormal": 1, _OF_SIZE: 1}),
+    combine("sized", "which is N", Bound(r10.size, r10.SIZE), {_OF_SIZE: 1}),
+    combine("together", "one after the other", _CLAIMS["Bessel"], {"orthonormal": 1, "sized": 1}),
+    chain=("orthonormal", "sized"),
 )  # fmt: skip
 _CORRELATION = of_claim(r10.KERNELS, "correlation", *_SMALL)
 _THIS = of_claim(

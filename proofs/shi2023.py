@@ -5,9 +5,11 @@ Run: ``python proofs/shi2023.py``.
 
 from __future__ import annotations
 
+import _shi2023_batch as batch
 import _shi2023_coupled as coupled
 import _shi2023_emergence as emergence
 import _shi2023_end as end
+import _shi2023_frozen as frozen
 import _shi2023_kernels as kernels
 import _shi2023_mixture as mixture
 import _shi2023_truth as truth
@@ -23,6 +25,8 @@ PROOFS: tuple[Proof, ...] = (
     *emergence.PROOFS,
     *end.PROOFS,
     *kernels.PROOFS,
+    *frozen.PROOFS,
+    *batch.PROOFS,
 )
 
 #: claims without a proof, and why
