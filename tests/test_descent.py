@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from theorycheck.adversary import INPUT_KINDS, build_labels, data_sets, label_plans
 from theorycheck.compiled import compile_block
 from theorycheck.data import BadInput
-from theorycheck.flow import _batches, follow
+from theorycheck.flow import _batches, _small, follow
 from theorycheck.flow._batches import Batch, split
 from theorycheck.flow.descent import descend
 from theorycheck.flow.trajectory import FlowStalled
@@ -116,6 +116,28 @@ def test_it_is_the_formulas_one_number_at_a_time(name, c, parts, loss, mean, dec
     # negative control: one step of another size is told apart
     other = naive(given, labels, steps, step=2 * (lambda t: 0.1 + 1e-9 * (t == 3),), loss=loss, mean=mean, decay=decay)
     assert not np.allclose(found.network.weights, other[0], rtol=1e-12, atol=1e-14) or not given.first
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "hinge"])
+def test_the_compiled_loop_of_a_small_network_is_the_passes_of_a_large_one(loss, monkeypatch):
+    given, labels = network("relu", m=9), classes(5)
+    options = {"step": (0.1, lambda t: 0.2 * (t != 3)), "steps": 30, "loss": loss, "mean": True, "decay": 0.1, "record": [0, 3, 7, 30]}  # fmt: skip
+    looks = {"quantities": {"outer": lambda state: state.network.outer}}
+    loop, looked = descend(given, labels, **options), descend(given, labels, **options, **looks)
+    assert _small.fits(given)
+    assert np.array_equal(loop.loss, looked.loss)  # whether somebody looks or not
+    assert np.array_equal(loop.network.weights, looked.network.weights)
+    monkeypatch.setattr(_small, "WORK", 0)
+    assert not _small.fits(given)
+    passes = descend(given, labels, **options, **looks)
+    for one, other in ((loop, passes), (looked, passes)):
+        np.testing.assert_allclose(one.loss, other.loss, rtol=1e-12)
+        np.testing.assert_allclose(one.residual, other.residual, rtol=1e-12)
+        np.testing.assert_allclose(one.network.weights, other.network.weights, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(one.network.outer, other.network.outer, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(looked.quantities["outer"], passes.quantities["outer"], rtol=1e-12, atol=1e-14)
+    less = descend(given, labels, **{**options, "decay": 0.1 + 1e-9})
+    assert not np.allclose(less.network.weights, loop.network.weights, rtol=1e-12, atol=1e-14)
 
 
 def test_both_layers_move_from_the_same_old_weights():

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.data import BadInput
+from theorycheck.flow import _small
 from theorycheck.flow._batches import LOSSES, Batch, Batches, Draw, Loss, Pair, Schedule, feed, posed, schedule
+from theorycheck.flow._record import stacked, wanted_steps
 from theorycheck.flow.trajectory import FlowStalled
 from theorycheck.model import Instance
 from theorycheck.network import Network, output_and_gram
@@ -228,7 +230,10 @@ def descend(
     seen: list[tuple[int, float, Array]] = []
     found: dict[str, list[Array]] = {name: [] for name in quantities or {}}
     with np.errstate(all="ignore"):  # what leaves the floating range is found in `look`
-        for state in _march(walk, targets, draw, _wanted(record, steps), progress):
+        looks, asked = bool(quantities) or until is not None, wanted_steps(record, steps)
+        small = draw is None and _small.fits(network)
+        march = _strides(walk, targets, loss, asked, progress, looks) if small else _march(walk, targets, draw, asked, progress)  # fmt: skip
+        for state in march:
             seen.append((state.step, state.loss, state.residual.ravel()))
             for name, function in (quantities or {}).items():
                 found[name].append(np.array(function(state)))
@@ -240,7 +245,7 @@ def descend(
         np.array([step for step, _, _ in seen], dtype=np.int64),
         np.array([loss for _, loss, _ in seen], dtype=float),
         np.array([residual for _, _, residual in seen]).reshape(len(seen), targets.size),
-        {name: _stacked(name, values) for name, values in found.items()},
+        {name: stacked(name, values) for name, values in found.items()},
         walk.network(view=False),
         walk.taken,
         "" if walk.taken == steps else f"stopped after {walk.taken} of {steps} steps, where until(state) was true",
@@ -272,25 +277,23 @@ def _march(
             progress((step + 1) / steps)
 
 
-def _stacked(name: str, values: list[Array]) -> Array:
-    shapes = {value.shape for value in values}
-    if len(shapes) > 1:
-        raise BadInput(
-            f"the quantity {name!r} has shapes {sorted(shapes)} at different steps: its shape must not change"
-        )
-    return np.array(values)
-
-
-def _wanted(record: int | Iterable[int], steps: int) -> frozenset[int]:
-    """Return the steps to record."""
-    given = np.array(list(record) if isinstance(record, Iterable) else record)
-    if given.size and given.dtype.kind not in "iu":
-        raise BadInput(f"record = {record!r}: give a number of steps, or the steps, in whole numbers")
-    if given.ndim == 0:
-        if given < 1:
-            raise BadInput(f"record = {record}: record at least one step, or give the steps")
-        given = np.rint(np.linspace(0 if given > 1 else steps, steps, int(given)))
-    found = frozenset(map(int, given))
-    if found and not 0 <= min(found) <= max(found) <= steps:
-        raise BadInput(f"record asks for steps {min(found)} to {max(found)}: they lie between 0 and steps = {steps}")
-    return found
+def _strides(
+    walk: _Walk, targets: Array, loss: str, wanted: frozenset[int], progress: Callable[[float], object] | None, looks: bool
+) -> Iterator[State]:  # fmt: skip
+    """Do the same for a small network, in a compiled loop from stop to stop; where nobody looks, states have the network at the next stop."""
+    steps, net = len(walk.size), walk.start
+    flags = np.zeros(steps + 1, dtype=bool)
+    flags[list(wanted)] = True
+    ends = sorted({*range(0, steps, max(1, steps // 100)), steps, *(wanted if looks else ())})
+    start = 0
+    for stop in ends:
+        reached, outputs, losses = _small.stride(net, walk.weights, walk.outer, targets, loss, walk.mean, walk.size, walk.shrink, (start, stop), flags)  # fmt: skip
+        walk.taken = reached if reached >= 0 else -reached - 1
+        if reached < 0:
+            raise walk.diverged(net.inputs)
+        found, forces, present = np.flatnonzero(flags[start : stop + 1]) + start, walk.rule.force(outputs := outputs[:, :, None], targets), walk.network(view=True)  # fmt: skip
+        for k, step in enumerate(found):
+            yield State(int(step), outputs[k], forces[k], float(losses[k]), present)
+        flags[stop], start = False, stop
+        if progress is not None and stop and (stop % max(1, steps // 100) == 0 or stop == steps):
+            progress(stop / steps)

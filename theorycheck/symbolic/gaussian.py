@@ -29,6 +29,9 @@ Q = Symbol("q", positive=True)
 QU, QV = Symbol("q_u", positive=True), Symbol("q_v", positive=True)
 THETA = Symbol("theta", nonnegative=True)
 
+#: means of a pair that is not centred
+MU, MV = Symbol("m_u", real=True), Symbol("m_v", real=True)
+
 _C, _DET = Symbol("c", real=True), Symbol("Delta", positive=True)
 
 
@@ -45,6 +48,8 @@ class _Law:
 
 
 _PAIR = _Law(Integer(0), Integer(0), QU, QV, RHO * sqrt(QU) * sqrt(QV), QU * QV * W)
+
+_SHIFTED = replace(_PAIR, mu=MU, mv=MV)
 
 
 def mean(expr: Expr) -> Expr | None:
@@ -68,6 +73,11 @@ def cross(left: Expr, right: Expr) -> Expr | None:
         The functions s and t, both in :data:`~theorycheck.symbolic.canonical.Z`.
     """
     return _expectation(left, right, _PAIR)
+
+
+def cross_shifted(left: Expr, right: Expr) -> Expr | None:
+    """Return ``E[s(u) t(v)]`` as :func:`cross` does, for Gaussians with means ``MU`` and ``MV``."""
+    return _expectation(left, right, _SHIFTED)
 
 
 def dual(expr: Expr, name: str) -> Derivation | None:

@@ -1,0 +1,94 @@
+"""Proofs of R8.5 (shi2023): the variance of a mean, and angles of gradients that are little off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import sympy as sp
+
+from theorycheck import textbook
+from theorycheck.evidence import Measured
+from theorycheck.flow import Run
+from theorycheck.model import Instance
+from theorycheck.proof import GIVEN, Proof, of_claim
+from theorycheck.proof_steps import apply, combine, monotone, sampled
+from theorycheck.proof_verify import REST
+from theorycheck.statement import Bound, Quantity
+from theorycheck.theorems.shi2023 import batch as b
+from theorycheck.theorems.shi2023 import setting as s
+
+#: largest E|g|^2 of one sample's gradient g; distances of unit vectors: G_n from D, G from D, G_n from G
+square, far_n, far, apart = sp.symbols("g^2 u_n u_D u", nonnegative=True)
+_CLAIMS = {claim.label: claim.bound for claim in b.BATCH.claims}
+_y = sp.Symbol("y", nonnegative=True)
+
+
+def _square(own: Instance) -> float:
+    gates = own.inputs @ own.weights.T - s.biases_of(own) > 0
+    return float(np.max(gates.T.astype(float) @ np.sum((own.labels[:, None] * own.inputs) ** 2, axis=1) / own.n))
+
+
+def _drawn(seed: int) -> Instance:
+    rng = np.random.default_rng(seed)
+    plan = {"zeta": 0.5, "share": float(rng.uniform(0.2, 1)), "samples": int(10 ** rng.uniform(0, 4)), "m": int(rng.integers(1, 8)), "seed": seed}  # fmt: skip
+    return b._hard(("gaussian", "sphere", "rare", "duplicate")[seed % 4], int(rng.integers(2, 12)), float(rng.choice([-100, 0, 0.3])), plan)  # fmt: skip
+
+
+def _sizes(seed: int) -> Mapping[sp.Symbol, float]:
+    own = _drawn(seed)
+    found = b._found(own)
+    return {
+        b.spread: max(found["spread"], 0.0),
+        square: _square(own),
+        b.B_2: found["B_2"],
+        b.n: own.parameters["samples"],
+    }
+
+
+def _angles(seed: int) -> Mapping[sp.Symbol, float]:
+    """Any three vectors, the second within less than its length of the third."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(2, 5))
+    g, direction, error = rng.standard_normal((3, d))
+    near = float(rng.uniform(0, 1)) ** 2
+    if seed % 3 == 0:
+        error -= (error @ g) / (g @ g) * g + near * g * np.linalg.norm(error) / np.linalg.norm(g)  # towards the tangent
+    error *= near * np.linalg.norm(g) / np.linalg.norm(error)
+    one, two, three = ((v / np.linalg.norm(v)) for v in (g + error, g, direction))
+    distances = [float(np.linalg.norm(v)) for v in (one - three, two - three, one - two)]
+    return {
+        far_n: distances[0], far: distances[1], apart: distances[2], b.off: near,
+        b.gamma: distances[1] ** 2 / 2, b.gamma_n: distances[0] ** 2 / 2,
+    }  # fmt: skip
+
+
+def _measured(symbol: sp.Symbol, says: str, read: Callable[[Instance], float]) -> Quantity:
+    def found(run: Run) -> Measured:
+        value = read(run.instance)
+        return Measured(value, 1e-10 * abs(value))
+
+    return Quantity(symbol, says, found)
+
+
+_SPREAD = of_claim(
+    b.BATCH, "spread",
+    sampled("variance", "the mean of n independent g has E|G_n - G|^2 = (E|g|^2 - |G|^2)/n", Bound(b.spread, square / b.n), _sizes),
+    sampled("gate", "|g| is |x| or 0", Bound(square, b.B_2), _sizes),
+    combine("over n", "over the batch", Bound(square / b.n, b.SPREAD), {"gate": 1 / b.n}),
+    combine("together", "one after the other", _CLAIMS["spread"], {"variance": 1, "over n": 1}),
+    chain=("variance", "over n"), quantities=(_measured(square, "largest E|g|^2 of one sample's gradient g", _square),),
+)  # fmt: skip
+_SUM = sp.sqrt(2) * sp.sqrt(b.gamma) + sp.sqrt(2) * b.off
+_DIRECTION = of_claim(
+    b.BATCH, "direction",
+    sampled("angle", "a vector that is off by zeta of its length turns by an angle whose sine is at most zeta", Bound(apart, sp.sqrt(2) * b.off), _angles, f"{GIVEN}near"),
+    sampled("gamma", "|u - v|^2 = 2 (1 - cos) for unit vectors: G and D", Bound(far, sp.sqrt(2) * sp.sqrt(b.gamma)), _angles),
+    apply("triangle", "from G_n to D by way of G", textbook.TRIANGLE.lemma, {textbook.both: far_n, textbook.first: far, textbook.second: apart}, {}),
+    combine("distance", "added", Bound(far_n, _SUM), {"triangle": 1, "gamma": 1, "angle": 1}),
+    monotone("squared", "squared", Bound(far_n**2, _SUM**2), "distance", sp.Lambda(_y, _y**2)),
+    sampled("gamma_n", "the same for G_n and D", Bound(b.gamma_n, far_n**2 / 2), _angles),
+    combine("together", "half of it", _CLAIMS["direction"], {"gamma_n": 1, "squared": sp.Rational(1, 2), REST: b.TAU}),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (_SPREAD, _DIRECTION)

@@ -1,0 +1,110 @@
+"""Proofs of R8.1 and R8.2 (shi2023) on linear data: enough features emerge, and a small second layer on them is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+import sympy as sp
+from scipy import stats
+
+from theorycheck import textbook
+from theorycheck.evidence import Measured
+from theorycheck.flow import Run
+from theorycheck.model import Instance
+from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_claim
+from theorycheck.proof_steps import apply, combine, sampled
+from theorycheck.statement import Bound, Quantity
+from theorycheck.theorems.shi2023 import emergence as e
+from theorycheck.theorems.shi2023 import features as f
+from theorycheck.theorems.shi2023 import setting as s
+
+#: largest |c w - D_k| over features, c w of the truth's length; sum_k |a*_k b*_k|/sqrt(|S_k|), over b~
+worst, spread = sp.symbols("W_off A_S", nonnegative=True)
+missed, fewer, promised = sp.symbols("P_missed P_one P_bin", nonnegative=True)
+_CLAIMS = {claim.label: claim.bound for claim in e.EMERGENCE.claims}
+_P, _EMERGED = f"{GIVEN}p positive", f"{GIVEN}emerged"
+
+
+@lru_cache(maxsize=64)
+def _found(instance: Instance) -> Mapping[sp.Symbol, float]:
+    """The features after the first step: how far from the truth's directions they are, and their second layer."""
+    weights, sets = e._stepped(instance)
+    truth, biases = e.truth_of(instance), np.abs(s.biases_of(instance))
+    if not all(len(one) for one in sets):
+        return dict.fromkeys((worst, spread, e.distance, e.outer_found, e.count), np.nan)
+    off, total = 0.0, 0.0
+    for k, chosen in enumerate(sets):
+        scaled = weights[chosen] * (abs(truth.biases[k]) / biases[chosen])[:, None]
+        off = max(off, float(np.linalg.norm(scaled - truth.directions[k], axis=1).max()))
+        total += abs(truth.outer[k] * truth.biases[k]) / np.sqrt(len(chosen)) / biases[0]
+    run = Run(instance)
+    read = {part.symbol: part.measure for part in e.EMERGENCE.quantities}
+    return {worst: off, spread: float(total)} | {symbol: float(read[symbol](run).value) for symbol in read}
+
+
+@lru_cache(maxsize=64)
+def _start(seed: int) -> Mapping[sp.Symbol, float]:
+    rng = np.random.default_rng(seed)
+    kind, loss = ("antipodal", "sphere", "cluster")[seed % 3], e.LOSSES[seed % 2]
+    made = e._hard(kind, (int(rng.integers(1, 4)), 12), float(rng.uniform(1, 4)), float(rng.uniform(0.2, 1)), float(10 ** rng.uniform(-2, 2)), loss, seed)  # fmt: skip
+    return _found(made)
+
+
+def _measure(symbol: sp.Symbol, says: str) -> Quantity:
+    def read(run: Run) -> Measured:
+        value = float(_found(run.instance)[symbol])
+        return Measured(value, 1e-10 * abs(value) + 1e-13)
+
+    return Quantity(symbol, says, read)
+
+
+_OFF = sp.sqrt(2 * f.gamma) + f.eps_1
+REPRESENTATION = of_claim(
+    e.EMERGENCE, "representation",
+    sampled("homogeneous", "c max(<w, x> - b, 0) = max(<c w, x> - b*, 0), max(., 0) is 1-Lipschitz and E|<v, x>| <= M_1 |v|", Bound(e.distance, f.outer_size * f.M_1 * worst), _start, _EMERGED, count=10),
+    sampled("directions", "|c w - D| <= |c |w| - 1| + |w/|w| - D|, and |w/|w| - D|^2 = 2 - 2 cos", Bound(worst, _OFF), _start, _EMERGED, count=10),
+    combine("off", "times |a*|_1 M_1", Bound(f.outer_size * f.M_1 * worst, f.DISTANCE), {"directions": f.outer_size * f.M_1}),
+    combine("together", "one after the other", _CLAIMS["representation"], {"homogeneous": 1, "off": 1}),
+    chain=("homogeneous", "off"), quantities=(_measure(worst, "largest |c w - D_k| over the features"),),
+)  # fmt: skip
+SECOND = of_claim(
+    e.EMERGENCE, "second layer",
+    sampled("triangle", "a sum over k of vectors with |S_k| equal entries each", Bound(e.outer_found, spread), _start, _EMERGED, count=10),
+    sampled("smallest", "no S_k is smaller than the smallest", Bound(spread, e.OUTER), _start, _EMERGED, count=10),
+    combine("together", "one after the other", _CLAIMS["second layer"], {"triangle": 1, "smallest": 1}),
+    chain=("triangle", "smallest"), quantities=(_measure(spread, "sum_k |a*_k b*_k|/sqrt(|S_k|) over b~"),),
+)  # fmt: skip
+
+
+_U, _WIDTH = sp.symbols("u width", positive=True)
+_WINDOW, _LEAST = sp.lambdify((_U, _WIDTH), f.window(_U, _WIDTH), ["scipy", "numpy"]), float(f.WINDOW)
+
+
+def _window(seed: int) -> Mapping[sp.Symbol, float]:
+    """p', and the chances of too few features with p' and with the exact window at a true chance of at least p."""
+    rng = np.random.default_rng(seed)
+    p, share, ratio, count = rng.uniform(0.05, 1), rng.uniform(0.01, 1), 1 + rng.exponential(1) * (seed % 2), int(rng.integers(1, 80))  # fmt: skip
+    u = rng.uniform(1, ratio) if ratio > 1 else 1.0
+    exact = float(_WINDOW(u, share)) * rng.choice([p, min(1.0, 1.3 * p)])
+    least = _LEAST * p * share / ratio
+    return {
+        f.chance: p, f.eps_1: share, f.ratio: ratio, e.draws: count, fewer: stats.binom.cdf(np.ceil(count * least / 2) - 1, count, exact),
+        promised: stats.binom.cdf(np.floor(count * least / 2), count, least),
+    }  # fmt: skip
+
+
+_CHERNOFF = sp.exp(-e.EXPECTED / 8)
+EMERGENCE = of_claim(
+    e.EMERGENCE, "emergence",
+    sampled("p' is a chance", "of the window, given a hit, times that of a hit", Bound(f.CHANCE, sp.S.One), _window),
+    apply("Chernoff", "at half the mean", textbook.CHERNOFF.lemma, {textbook.chance: promised, textbook.count: e.draws, textbook.share: f.CHANCE}, {"share": "p' is a chance"}, _P),
+    sampled("window", "a quadruple is in S_k with chance p' at least: one of +-a is turned to D_k, and u eps_1-windows have the chance (2 Phi(2) - 1) eps_1/U or more", Bound(fewer, promised), _window),
+    apply("union", "over two features", textbook.UNION.lemma, {textbook.both: missed, textbook.first: fewer, textbook.second: fewer}, {}),
+    combine("failure", "so a feature is missed this often at most", Bound(missed, e.FEATURES * _CHERNOFF), {"union": 1, "window": 2, "Chernoff": 2}),
+    combine("together", "on the event", _CLAIMS["emergence"], {f"{EVENT}features": 1}),
+    chain=("together",), events=(Event("features", _CLAIMS["emergence"], missed),), failure="failure",
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (EMERGENCE, REPRESENTATION, SECOND)

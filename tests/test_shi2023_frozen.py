@@ -1,0 +1,74 @@
+"""R9 of shi2023: the corrected bounds on the descent of a frozen network, and the counterexamples to the false ones (errata W2, W3)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from theorycheck.check import check
+from theorycheck.data import BadInput
+from theorycheck.evidence import Outcome
+from theorycheck.flow.descent import descend
+from theorycheck.theorems import cards
+from theorycheck.theorems.shi2023 import frozen
+
+FROZEN = next(card for card in cards() if card.label == "shi2023.frozen")
+PLAN = {"B": 1.0, "delta": 0.5, "samples": 1, "steps": 2, "m": 1, "outer": 0.0, "seed": 0}
+
+
+def test_one_sample_and_one_feature_contradict_the_original():
+    """W3: at t = 1 the loss is ln 2 above what 1/t allows; W2: the second step is at 2 (with L = 1/4), beyond |a_1| + 2 B for B < 1."""
+    one = frozen.descended(frozen._hard("one", PLAN))
+    assert one["gap_from_first"] == pytest.approx(math.log(2) - math.log1p(math.exp(-1)))
+    assert one["gap_from_first"] > 0.25 / 2 * 1.0 >= one["gap"]
+    small = frozen.descended(frozen._hard("one", {**PLAN, "B": 0.9}))
+    assert small["most"] == pytest.approx(2.0)
+    assert small["most"] > 2 * 0.9
+
+
+def test_it_descends_as_the_simulator_does():
+    instance = FROZEN.example(n=5, samples=400, steps=6, m=4)
+    chosen = np.random.default_rng([0, 0, 107]).integers(0, 5, 400)
+    counts = np.bincount(chosen, minlength=5)
+    sample = replace(
+        instance, inputs=np.repeat(instance.inputs, counts, axis=0), labels=np.repeat(instance.labels, counts)
+    )
+    found = frozen.descended(instance)
+    states = descend(sample, step=(0.0, 1 / found["L"]), steps=5, loss="logistic", mean=True, record=range(6), quantities={"norm": lambda state: np.linalg.norm(state.network.outer)})  # fmt: skip
+    assert found["most"] == pytest.approx(states.quantities["norm"].max(), rel=1e-9)
+    # a draw later the sample is another
+    assert frozen.descended(instance.redraw(instance, 1))["L"] != found["L"]
+
+
+def test_opt_is_enclosed():
+    instance = FROZEN.example(n=20, m=2, B=0.7)
+    signed = frozen._signed(instance)
+    angles = np.linspace(0, 2 * np.pi, 2001)
+    ball = [r * np.array([np.cos(t), np.sin(t)]) for r in (0.2, 0.5, 0.7) for t in angles]
+    least = min(float(np.mean(np.logaddexp(0, -(signed @ a)))) for a in ball)
+    found = frozen._best(instance)[1]
+    assert float(found.value - found.error) <= least <= float(found.value + found.error) + 1e-4
+    assert float(found.error) < 1e-6
+
+
+def test_overfitting_breaks_the_original_and_not_the_corrected_bounds():
+    instance = frozen._hard("noise", {**PLAN, "delta": 0.5})
+    found = frozen.descended(instance)
+    assert found["free"] > 1.5 * math.log(2)  # fits 25 random labels and none of the others
+    assert found["projected"] < 1.01 * math.log(2)
+    claims = (*FROZEN.claims, next(one for one in FROZEN.sabotages if one.label == "projected: any radius"))
+    outcomes = {verdict.claim: verdict.outcome for verdict in check(FROZEN, instance, claims=claims).verdicts}
+    assert outcomes.pop("projected: any radius") is Outcome.REFUTED
+    assert set(outcomes.values()) == {Outcome.CONFIRMED}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"), [({"B": 0.0}, "--B"), ({"delta": 1.0}, "--delta"), ({"steps": 1}, "--steps"), ({"samples": 0}, "--samples")]
+)  # fmt: skip
+def test_bad_input_is_one_sentence(flags, said):
+    with pytest.raises(BadInput, match=said) as caught:
+        FROZEN.example(**flags)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,92 @@
+"""R10 of shi2023: correlations with all parities, minima over a ball, and networks on fixed features that are trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from theorycheck.check import check
+from theorycheck.data import BadInput
+from theorycheck.evidence import Outcome
+from theorycheck.flow.descent import descend
+from theorycheck.theorems import cards
+from theorycheck.theorems.shi2023 import fixed, kernels
+from theorycheck.theorems.shi2023 import setting as s
+from theorycheck.theorems.shi2023.parities import cube
+
+KERNELS = next(card for card in cards() if card.label == "shi2023.kernels")
+
+
+def test_walsh_is_the_mean_of_each_parity_times_the_values():
+    values = np.random.default_rng(0).standard_normal((16, 3))
+    found = fixed.walsh(values)
+    for index in range(16):
+        np.testing.assert_allclose(found[index], fixed.parity_of(cube(4), index) @ values / 16, atol=1e-15)
+    assert np.abs(found[1] - found[2]).max() > 0.01  # another set, another mean
+
+
+def test_sets_are_all_of_them():
+    found = fixed.sets(6, 3)
+    assert len(set(found.tolist())) == len(found) == 20
+    assert {int(one).bit_count() for one in found} == {3}
+
+
+@pytest.mark.parametrize("radius", [0.05, 1.0, 20.0])
+def test_least_hinge_encloses_the_minimum_in_one_dimension(radius):
+    rng = np.random.default_rng(3)
+    signed, chances = rng.standard_normal((30, 1)) + 0.3, np.full(30, 1 / 30)
+    grid = np.linspace(-radius, radius, 200_001)[:, None]
+    best = min(float(np.min(np.maximum(0, 1 - part @ signed.T) @ chances)) for part in np.array_split(grid, 50))
+    found = fixed.least_hinge(signed, chances, radius)
+    assert float(found.value - found.error) <= best + 1e-9
+    assert best <= float(found.value + found.error) + 1e-4 * radius
+    assert float(found.error) < 1e-3
+    # the interval is no wider than it says: three of its widths away there is nothing
+    assert abs(best - float(found.value)) < 3 * float(found.error) + 1e-4 * radius
+
+
+def test_the_best_features_of_this_size_meet_the_bound():
+    """Spread over all parities they correlate with each like the root of N/C, and with small weights the hinge is a line."""
+    instance = KERNELS.example(features="spread", B=0.1, d=8, k=4, m=5)
+    found = kernels.known(instance)
+    np.testing.assert_allclose(np.sqrt(found["apart"]), np.sqrt(5 / 70), rtol=1e-9)
+    least = kernels._least(instance)
+    assert abs(float(least.value) - (1 - 0.1 * np.sqrt(5 / 70))) < 1e-9
+    # and random ReLU features do not
+    assert kernels.known(KERNELS.example(d=8, k=4, m=5))["apart"].min() < 0.1 * 5 / 70
+
+
+@pytest.mark.parametrize("data", ["sphere", "breast_cancer"])
+def test_trained_random_features_do_no_better_than_the_bound_where_the_network_does(data):
+    """A gradient descent of the output weights on features that stand still, on the labels that the zig-zag network fits."""
+    instance = KERNELS.example(data=data, d=9, k=5, m=12)
+    units = kernels.known(instance)
+    scale = np.linalg.norm(units["rows"], axis=0) / np.maximum(np.linalg.norm(kernels._plain(instance, instance.inputs), axis=0), 1e-300)  # fmt: skip
+    net = s.network(instance.inputs, instance.labels, instance.weights * scale[:, None], np.zeros(12), instance.biases * scale)  # fmt: skip
+    trained = descend(net, step=(0.0, 0.05), steps=400, loss="hinge", mean=True, record=5)
+    size = float(np.linalg.norm(trained.network.outer))
+    bound = 1 - size * np.sqrt(12 / 126)
+    assert size > 0.01
+    assert 0.3 < bound <= trained.loss[-1] <= 1 + 1e-12
+    outcomes = {verdict.claim: verdict.outcome for verdict in check(KERNELS, instance).verdicts}
+    assert outcomes["network"] is Outcome.CONFIRMED
+
+
+def test_labels_of_another_parity_are_not_judged():
+    from dataclasses import replace
+
+    instance = KERNELS.example(d=6, k=3, m=2)
+    easier = replace(instance, labels=instance.inputs[:, 0])
+    outcomes = {verdict.claim: verdict.outcome for verdict in check(KERNELS, easier).verdicts}
+    assert outcomes["hinge"] not in (Outcome.CONFIRMED, Outcome.REFUTED)
+    assert outcomes["average"] is Outcome.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [({"d": 13}, "--d"), ({"k": 11}, "--k"), ({"m": 0}, "--m"), ({"B": 0.0}, "--B"), ({"features": "best"}, "--features"), ({"copies": -1}, "--copies")],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(flags, said):
+    with pytest.raises(BadInput, match=said) as caught:
+        KERNELS.example(**flags)
+    assert "\n" not in str(caught.value)
