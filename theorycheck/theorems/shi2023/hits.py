@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from theorycheck.evidence import Measured
 from theorycheck.symbolic.tails import clopper_pearson
+from theorycheck.theorems.shi2023.parities import margins
 
 Array = NDArray[np.float64]
 
 #: the chances that the interval lies above (below) the truth: those with which claims about frequencies are confirmed and refuted
 TOO_HIGH, TOO_LOW = 1e-2, 1e-6
+
+#: neurons drawn for the chance
+DRAWN = 20_000
 
 
 def chance(surely: Array, possibly: Array) -> Measured:
@@ -36,3 +40,13 @@ def hit(gradients: Array, direction: Array, least_cosine: float, least_length: f
     slack = np.minimum(along - least_cosine * lengths - 2 * doubt, lengths - least_length - doubt)
     loose = np.minimum(along - least_cosine * lengths + 2 * doubt, lengths - least_length + doubt)
     return chance(slack >= 0, (loose >= 0) & np.isfinite(loose))
+
+
+def event_chance(blocks: int, size: int, width: int, margin: float, length: float, filled: bool, seed: int) -> Measured:
+    """Return, from drawn neurons, the chance of one component of a structured mixture (R6) firing with every margin at least ``margin`` noise lengths, and ``b >= 2 margin |w|``."""
+    weights = np.random.default_rng([seed, 43]).standard_normal((DRAWN, width))
+    b = 2 * margin * length
+    heights, noise = margins(weights, blocks, size, np.full(DRAWN, b), filled)
+    sharp = np.all(np.abs(heights) >= margin * noise, axis=1) & (b >= 2 * margin * np.linalg.norm(weights, axis=1))
+    found = sharp & (np.sum(heights > 0, axis=1) == 1)
+    return chance(found, found)

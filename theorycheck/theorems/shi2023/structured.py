@@ -54,18 +54,6 @@ A, C = 3 * kappa * reach / sp.sqrt(k), kappa * reach / sp.sqrt(k)
 LEFT = reach**2 - (A + window) ** 2 - (r - 1) * C**2
 EVENT = 2 * (_below(A + window) - _below(A)) * (2 * _below(C) - 1) ** (r - 1) * rest
 _left = sp.lambdify((kappa, reach, window, k, r), LEFT)
-#: neurons drawn for the chance
-DRAWN = 20_000
-
-
-def event_chance(blocks: int, size: int, width: int, margin: float, length: float, filled: bool, seed: int) -> Measured:
-    """Return, from drawn neurons, the chance of one component firing with every margin at least ``margin`` noise lengths, and ``b >= 2 margin |w|``."""
-    weights = np.random.default_rng([seed, 43]).standard_normal((DRAWN, width))
-    b = 2 * margin * length
-    heights, noise = margins(weights, blocks, size, np.full(DRAWN, b), filled)
-    sharp = np.all(np.abs(heights) >= margin * noise, axis=1) & (b >= 2 * margin * np.linalg.norm(weights, axis=1))
-    found = sharp & (np.sum(heights > 0, axis=1) == 1)
-    return hits.chance(found, found)
 
 
 # --- measures ------------------------------------------------------------------------------------------------
@@ -139,7 +127,7 @@ def _rest(run: Run) -> Measured:
 def _event(run: Run) -> Measured:
     blocks, size, filled = _shape(run.instance)
     given = run.instance.parameters
-    return event_chance(blocks, size, run.instance.d, given["kappa"], given["R_0"], filled, int(given["seed"]))
+    return hits.event_chance(blocks, size, run.instance.d, given["kappa"], given["R_0"], filled, int(given["seed"]))
 
 
 def _chance(run: Run) -> Measured:
