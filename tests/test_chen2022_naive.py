@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from theorycheck import theorems
@@ -52,7 +53,11 @@ def test_it_is_theorem_a_without_its_condition_on_labels():
 # --- the hunt ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("start", [1, 2, 3])
+# a hunt takes seconds: one start by day, three at night
+NIGHT = settings.default.max_examples >= 1000
+
+
+@pytest.mark.parametrize("start", [1, 2, 3] if NIGHT else [1])
 def test_the_hunt_refutes_the_weakest_reading_without_being_told(start):
     found = hunt(NAIVE, TO_0, examples=60, seed=start)
     assert found.verdict.outcome is Outcome.REFUTED, found
@@ -61,7 +66,9 @@ def test_the_hunt_refutes_the_weakest_reading_without_being_told(start):
     assert found.instance["number"] >= 0
 
 
-@pytest.mark.parametrize("sabotage", NAIVE.sabotages, ids=lambda claim: claim.label)
+@pytest.mark.parametrize(
+    "sabotage", [one for one in NAIVE.sabotages if NIGHT or "width" not in one.label], ids=lambda claim: claim.label
+)
 def test_what_is_falser_still_is_refuted_too(sabotage):
     assert hunt(NAIVE, sabotage, examples=60, seed=1).verdict.outcome is Outcome.REFUTED
 

@@ -23,7 +23,7 @@ from theorycheck import compare_widths as widths
 from theorycheck._cli_compare import _refuse_degenerate
 from theorycheck._cli_flags import UsageError
 from theorycheck.compare_widths import Needed
-from theorycheck.evidence import Outcome, Truth
+from theorycheck.evidence import Measured, Outcome, Truth
 from theorycheck.judge import judge
 from theorycheck.report_compare import draw
 from theorycheck.statement import Bound
@@ -359,3 +359,14 @@ def test_the_session_of_the_readme_is_what_is_printed(capsys, monkeypatch):
     assert status == 0
     assert out.rsplit("\n", 2)[0].strip() == said.strip()
     assert said.strip() != out.strip(), "the last line is the time that it took"
+
+
+def test_what_a_step_takes_off_is_told_as_a_rate():
+    """The card bounds ``1 - L_(k+1)/L_k``; the table says the logarithm per step, as for every theorem on descent."""
+    entry = ENTRIES["razborov2022.r1_descent"]
+    bound = entry.promise.bound
+    values = {symbol: Measured(0.01) for symbol in bound.lhs.free_symbols}
+    share = float(bound.lhs.subs(dict.fromkeys(bound.lhs.free_symbols, 0.01)))
+    assert share > 0
+    assert compare.promised(entry, values) == pytest.approx(-math.log1p(-share), rel=1e-12)
+    assert compare.promised(entry, values) != pytest.approx(share, rel=1e-4)

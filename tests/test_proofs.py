@@ -21,6 +21,7 @@ FILES = files()
 PROOFS = proofs()
 CHECKABLE = {Kind.IDENTITY, Kind.COMBINE, Kind.MONOTONE, Kind.APPLY, Kind.INTEGRAL, Kind.ENCLOSED}
 #: steps that several proofs share are broken once
+NIGHT = settings.default.max_examples >= 1000
 STEPS = {id(step): (proof, step.label) for proof in PROOFS for step in proof.steps if step.kind in CHECKABLE}
 
 
@@ -43,7 +44,7 @@ def test_breaking_a_step_is_reported_as_broken_at_that_step(proof, label):
     taken = meant(proof.steps[:place], proof.premises)
     # unbroken it holds, as the files are run below; by day each step is broken in one way, the ways taken in turn
     mutants = wrong(step.bound, step.kind)
-    if settings.default.max_examples < 1000:
+    if not NIGHT:
         turn = len(proof.name) + place
         # SymPy is slow to see that a wrong identity between distributions is none
         mutants = mutants[:1] if proof.name.startswith("dual_kernels ") else [mutants[turn % len(mutants)]]

@@ -73,13 +73,20 @@ class Line:
 
 
 def _is_contraction(bound: Bound) -> bool:
+    """Whether a bound is on what a step leaves of the loss, ``exp(-rho)``."""
     return isinstance(bound.lhs, sp.exp)
+
+
+def _is_gain(bound: Bound) -> bool:
+    """Whether a bound is on what a step takes off the loss, ``1 - exp(-rho)``."""
+    return isinstance(1 - bound.rhs, sp.exp)
 
 
 def promised(entry: Comparison, values: Mapping[sp.Symbol, Measured]) -> float:
     """Return the rate that the theorem promises at measured values, NaN if it is not known."""
     bound = entry.promise.bound
     expr = -sp.log(bound.rhs) if _is_contraction(bound) else bound.lhs
+    expr = -sp.log(1 - bound.lhs) if _is_gain(bound) else expr
     if not expr.free_symbols <= set(values):
         return math.nan
     with np.errstate(all="ignore"):
@@ -89,10 +96,12 @@ def promised(entry: Comparison, values: Mapping[sp.Symbol, Measured]) -> float:
 
 def _seen(entry: Comparison, conclusion: Judgement) -> float:
     """Return the observed rate of a conclusion, where it was tightest."""
-    one = conclusion.tightest or conclusion
-    if not _is_contraction(entry.promise.bound):
-        return one.rhs
-    return -math.log(one.lhs) if one.lhs > 0 else math.nan
+    one, bound = conclusion.tightest or conclusion, entry.promise.bound
+    if _is_contraction(bound):
+        return -math.log(one.lhs) if one.lhs > 0 else math.nan
+    if _is_gain(bound):
+        return -math.log1p(-one.rhs) if one.rhs < 1 else math.nan
+    return one.rhs
 
 
 def maker(entry: Comparison, flags: Mapping[str, Any]) -> Make:
