@@ -253,6 +253,7 @@ found = ledger(r1, proofs["razborov2022.r1 rate"], instance)
 figure, axes = plt.subplots(figsize=(7, 2.6))
 waterfall(axes, found)
 axes.set_xlabel("rate, per unit of time (logarithmic)")
+axes.set_ylabel("step of the proof")
 plt.tight_layout()
 plt.show()
 for entry in largest_first(found):

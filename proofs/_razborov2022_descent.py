@@ -20,7 +20,7 @@ from theorycheck.proof_steps import Step, apply, combine, define, identity, mono
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity, Theorem
-from theorycheck.theorems.razborov2022 import jacobians
+from theorycheck.theorems.razborov2022 import jacobians, meta
 from theorycheck.theorems.razborov2022 import r1_descent as gd
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
@@ -240,8 +240,8 @@ def contraction(card: Theorem, test: str, change: sp.Expr, *steps: Step) -> Proo
     return of_claim(
         card, "contraction", *framed(test, change, steps, gain=True), for_ever(q * t.alpha_squared, g_w, g, "gain"),
         combine("each step", "with q for what it stands for", Bound(gd.GAIN, g), {"for ever": 1, "q": -t.alpha_squared}),
-        sampled("all steps", "1 - (L_k/L_0)^(1/k): the geometric mean of what steps leave is at most 1 - g", Bound(g, 1 - sp.exp(-gd.fallen)), _falls),
-        combine("together", "one after the other", Bound(gd.GAIN, 1 - sp.exp(-gd.fallen)), {"each step": 1, "all steps": 1}),
+        sampled("all steps", "1 - (L_k/L_0)^(1/k): the geometric mean of what steps leave is at most 1 - g", Bound(g, meta.TAKEN), _falls),
+        combine("together", "one after the other", Bound(gd.GAIN, meta.TAKEN), {"each step": 1, "all steps": 1}),
         chain=("each step", "all steps"), quantities=(Quantity(g, "least share of the loss that a step takes off", least_gain),),
     )  # fmt: skip
 

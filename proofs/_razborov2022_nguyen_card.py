@@ -17,10 +17,10 @@ from theorycheck.proof import GIVEN, Proof, of_card, of_claim
 from theorycheck.proof_steps import Step, apply, combine, define, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound
+from theorycheck.theorems.razborov2022 import meta
 from theorycheck.theorems.razborov2022 import nguyen_card as c
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022.certificates import guess
-from theorycheck.theorems.razborov2022.r1_descent import fallen
 
 _g, _a, _b = sp.symbols("g_0 a_0 b_0", nonnegative=True)
 _v = sp.Symbol("v_0", positive=True)
@@ -86,18 +86,17 @@ def _ever(floor: sp.Expr, seen: sp.Symbol, ever: sp.Symbol, held: str) -> Step:
     )  # fmt: skip
 
 
-_TAKEN = 1 - sp.exp(-fallen)
 DERIVED = of_claim(
     c.NGUYEN, "derived", *_WHILE, _ever(of.GAIN, of.g_w, of.g, "gain"),
-    sampled("all steps", "the geometric mean of what steps leave is at most 1 - g", Bound(descent.g, _TAKEN), descent._falls),
-    combine("together", "one after the other", Bound(sp.exp(-fallen), 1 - of.GAIN), {"for ever": 1, "all steps": 1}),
+    sampled("all steps", "the geometric mean of what steps leave is at most 1 - g", Bound(descent.g, meta.TAKEN), descent._falls),
+    combine("together", "one after the other", Bound(of.GAIN, meta.TAKEN), {"for ever": 1, "all steps": 1}),
 )  # fmt: skip
 RESTATED = of_claim(
     c.NGUYEN, "contraction",
     apply("derived", "the better rate", of_card(c.NGUYEN, "derived"), {}, {part.label: f"{GIVEN}{part.label}" for part in c.NGUYEN.assumptions}),
-    combine("slower", "1/8 is less than 5/16", Bound(1 - of.GAIN, 1 - of.rate * of.A**2 / 8), {REST: 3 * of.rate * of.A**2 / 16}),
-    combine("together", "one after the other", Bound(sp.exp(-fallen), 1 - of.rate * of.A**2 / 8), {"derived": 1, "slower": 1}),
-    chain=("derived", "slower"),
+    combine("slower", "1/8 is less than 5/16", Bound(of.rate * of.A**2 / 8, of.GAIN), {REST: 3 * of.rate * of.A**2 / 16}),
+    combine("together", "one after the other", Bound(of.rate * of.A**2 / 8, meta.TAKEN), {"derived": 1, "slower": 1}),
+    chain=("slower", "derived"),
 )  # fmt: skip
 
 

@@ -18,7 +18,6 @@ from theorycheck.theorems.razborov2022 import r0
 from theorycheck.theorems.razborov2022 import statements as t
 
 _z, _u = sp.symbols("z u", real=True)
-_s = sp.Function("s")
 _shift, _size, _far = sp.symbols("h d_j e", nonnegative=True)
 SLOPE = identity("slope", "s'(z + h) - s'(z) = int_0^h s''(z + u) du, at most C_s h", sp.Integral(t.curvature, (_u, 0, _shift)), t.curvature * _shift)  # fmt: skip
 REACH = combine(

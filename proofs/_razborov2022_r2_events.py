@@ -21,7 +21,6 @@ from theorycheck.statement import Bound
 from theorycheck.theorems.razborov2022 import initial as i
 from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import r2_setting as r
-from theorycheck.theorems.razborov2022 import sizes
 from theorycheck.theorems.razborov2022 import statements as t
 from theorycheck.theorems.razborov2022 import width_conditions as w
 
@@ -156,7 +155,6 @@ SOME = _lemma(
 )  # fmt: skip
 
 #: chances that the output weights are large, for those that are normal
-LARGE = (sizes.too_large, sizes.too_long)
 PROOFS: tuple[Proof, ...] = (
     CHANCE_FEATURES, *CHANCE_OUTPUT.values(), CHANCE_NEAR, FEATURES, TOP, RESIDUAL, FLOOR, MASS, SOME,
 )  # fmt: skip

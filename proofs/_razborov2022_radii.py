@@ -20,8 +20,8 @@ from theorycheck.proof import GIVEN, Proof, of_card, of_claim
 from theorycheck.proof_steps import Step, apply, combine, monotone, sampled
 from theorycheck.statement import Bound, Quantity, Theorem
 from theorycheck.theorems import core
+from theorycheck.theorems.razborov2022 import meta, r1
 from theorycheck.theorems.razborov2022 import r0_radii as card
-from theorycheck.theorems.razborov2022 import r1
 from theorycheck.theorems.razborov2022 import r1_descent as gd
 from theorycheck.theorems.razborov2022 import setting as s
 from theorycheck.theorems.razborov2022 import statements as t
@@ -273,8 +273,8 @@ _DESCENT = (
 _CONTRACTION = of_claim(
     card.RADII_DESCENT, "contraction", *_DESCENT, _ever(_q * t.alpha_squared, _g_w, _g, "gain"),
     combine("each step", "with q for what it stands for", Bound(gd.GAIN, _g), {"for ever": 1, "q": -t.alpha_squared}),
-    sampled("all steps", "1 - (L_k/L_0)^(1/k): the geometric mean of what steps leave is at most 1 - g", Bound(_g, 1 - sp.exp(-gd.fallen)), descent._falls),
-    combine("together", "one after the other", Bound(gd.GAIN, 1 - sp.exp(-gd.fallen)), {"each step": 1, "all steps": 1}),
+    sampled("all steps", "1 - (L_k/L_0)^(1/k): the geometric mean of what steps leave is at most 1 - g", Bound(_g, meta.TAKEN), descent._falls),
+    combine("together", "one after the other", Bound(gd.GAIN, meta.TAKEN), {"each step": 1, "all steps": 1}),
     chain=("each step", "all steps"), quantities=(Quantity(_g, "least share of the loss that a step takes off", descent.least_gain),),
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from theorycheck.proof import Proof, of_card
 from theorycheck.proof_steps import Step, apply, combine, define, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound
+from theorycheck.theorems.razborov2022 import meta
 from theorycheck.theorems.razborov2022 import odds as o
 from theorycheck.theorems.razborov2022 import r1_descent as gd
 from theorycheck.theorems.razborov2022 import setting as s
@@ -124,7 +125,7 @@ LEMMAS: Mapping[str, Proof] = {
     "contraction": _of(
         "contraction",
         combine("at least", "q alpha_*^2 <= Q' alpha^2", Bound(gain * least, _GAIN * t.alpha_squared), {"gain kept": t.alpha_squared, "floor": gain, "step size": 0}),
-        combine("together", "one after the other", Bound(sp.exp(-gd.fallen), 1 - gain * least), {"R1": 1, "at least": 1}),
+        combine("together", "one after the other", Bound(gain * least, meta.TAKEN), {"R1": 1, "at least": 1}),
     ),
     "weights": _moved("weights", s.moved_W, t.eta_W),
     "outer": _moved("outer", s.moved_a, t.eta_a),

@@ -72,21 +72,15 @@ class Line:
 # --- rates ---------------------------------------------------------------------------------------------------
 
 
-def _is_contraction(bound: Bound) -> bool:
-    """Whether a bound is on what a step leaves of the loss, ``exp(-rho)``."""
-    return isinstance(bound.lhs, sp.exp)
-
-
 def _is_gain(bound: Bound) -> bool:
-    """Whether a bound is on what a step takes off the loss, ``1 - exp(-rho)``."""
+    """Whether a bound is on what a step takes off the loss, ``1 - exp(-rho)``; it is told as the rate rho."""
     return isinstance(1 - bound.rhs, sp.exp)
 
 
 def promised(entry: Comparison, values: Mapping[sp.Symbol, Measured]) -> float:
     """Return the rate that the theorem promises at measured values, NaN if it is not known."""
     bound = entry.promise.bound
-    expr = -sp.log(bound.rhs) if _is_contraction(bound) else bound.lhs
-    expr = -sp.log(1 - bound.lhs) if _is_gain(bound) else expr
+    expr = -sp.log(1 - bound.lhs) if _is_gain(bound) else bound.lhs
     if not expr.free_symbols <= set(values):
         return math.nan
     with np.errstate(all="ignore"):
@@ -96,12 +90,10 @@ def promised(entry: Comparison, values: Mapping[sp.Symbol, Measured]) -> float:
 
 def _seen(entry: Comparison, conclusion: Judgement) -> float:
     """Return the observed rate of a conclusion, where it was tightest."""
-    one, bound = conclusion.tightest or conclusion, entry.promise.bound
-    if _is_contraction(bound):
-        return -math.log(one.lhs) if one.lhs > 0 else math.nan
-    if _is_gain(bound):
-        return -math.log1p(-one.rhs) if one.rhs < 1 else math.nan
-    return one.rhs
+    one = conclusion.tightest or conclusion
+    if not _is_gain(entry.promise.bound):
+        return one.rhs
+    return -math.log1p(-one.rhs) if one.rhs < 1 else math.nan
 
 
 def maker(entry: Comparison, flags: Mapping[str, Any]) -> Make:
@@ -171,7 +163,7 @@ def _promised_there(entry: Comparison, make: Make, asks: Needed) -> float:
     if asks.width is None:
         return math.nan
     bound = entry.promise.bound
-    symbols = set((bound.rhs if _is_contraction(bound) else bound.lhs).free_symbols)
+    symbols = set(bound.lhs.free_symbols)
     values = planned(entry, symbols, make)(asks.width)
     values |= at_width(laws(entry.theorem, symbols - set(values), make), asks.width)
     if set(values) == symbols:

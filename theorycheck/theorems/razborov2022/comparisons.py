@@ -1,6 +1,5 @@
 """razborov2022 in the table of all papers (``theorycheck compare``)."""
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -11,7 +10,6 @@ import sympy as sp
 from theorycheck.comparison import Comparison
 from theorycheck.model import Instance
 from theorycheck.statement import Theorem
-from theorycheck.theorems.razborov2022 import width_conditions as w
 from theorycheck.theorems.razborov2022 import widths
 from theorycheck.theorems.razborov2022.nguyen_card import NGUYEN
 from theorycheck.theorems.razborov2022.oymak_card import OYMAK
@@ -34,11 +32,7 @@ def _planned(law: str, instance: Instance) -> Callable[[int], Mapping[sp.Symbol,
         "law": law, "p": flags["delta"], "c": flags["c"], "s": flags["step"], "scheme": flags["scheme"], "lazy": flags["lazy"],
     }  # fmt: skip
 
-    def at(m: int) -> Mapping[sp.Symbol, float]:
-        found = widths.values_at(data, size, m, **chosen)
-        return found if math.isfinite(found[w.P]) else widths.values_at(data, size, m, used=(True, True), **chosen)
-
-    return at
+    return partial(widths.chosen_at, data, size, **chosen)
 
 
 def _wide(theorem: Theorem, law: str, start: str) -> Comparison:

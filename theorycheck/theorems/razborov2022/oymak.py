@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
+from theorycheck.certify.recipe import Dynamics
 from theorycheck.data import BadInput
 from theorycheck.grams import Array
 from theorycheck.statement import Reference, Standing
@@ -46,7 +47,7 @@ def normalisation(label_norm: float, n: int) -> Scheme:
 
 
 def required_first(
-    inputs: Array, label_norm: float, *, p: float = 0.01, dynamics: str = "descent", closed: bool = False
+    inputs: Array, label_norm: float, *, p: float = 0.01, dynamics: Dynamics = "descent", closed: bool = False
 ) -> int:
     """Return the width that R2 asks for in Oymak and Soltanolkotabi's normalisation: unit rows, first layer alone.
 
@@ -75,6 +76,6 @@ def required_first(
         label_norm,
         scheme=scheme,
         p=p,
-        dynamics="flow" if dynamics == "flow" else "descent",
+        dynamics=dynamics,
         closed=closed,
     )

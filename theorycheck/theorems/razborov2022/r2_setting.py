@@ -115,8 +115,7 @@ def planned(
 ) -> tuple[int, dict[str, Any]]:
     """Return the width (the theorem's own where ``m`` is 0) and the choices made before the weights.
 
-    ``chosen`` are the keywords of :func:`~.widths.values_at`. At widths where neither floor holds both are counted all the
-    same: the card then says which premise fails. Labels are ``excess`` times as large as promised.
+    ``chosen`` are the keywords of :func:`~.widths.chosen_at`. Labels are ``excess`` times as large as promised.
 
     Raises
     ------
@@ -128,9 +127,7 @@ def planned(
     m = m + m % 2 * mirrored or widths.required(data, bound, **both)
     if m > most:
         raise BadInput(f"R2 asks for m = {m:.3g} neurons on these data, too many to be simulated: give --m")
-    values = widths.values_at(data, bound, m, **both)
-    if not math.isfinite(values[w.P]):
-        values = widths.values_at(data, bound, m, used=(True, True), **both)
+    values = widths.chosen_at(data, bound, m, **both)
     parameters = {name: values[symbol] for name, symbol in CHOICES.items()}
     rates = tuple(rate if math.isfinite(rate) else 0.0 for rate in (values[t.eta_W], values[t.eta_a]))
     plan = {"law": law, "mirrored": mirrored, "scale": values[t.kappa], "rates": rates, "target": target}

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -157,6 +158,15 @@ def values_at(
     values |= {t.eta_W: first * factor, t.eta_a: second * factor}
     values[w.P] = guess(found.path, values) * (1 + _SLACK) if math.isfinite(factor) else math.nan
     return values
+
+
+def chosen_at(data: Data, label_norm: float, m: int, **chosen: Any) -> dict[sp.Symbol, float]:
+    """Return :func:`values_at` of these keywords; where neither floor holds both are counted all the same.
+
+    A card then says which premise fails, instead of having no numbers to say it with.
+    """
+    found = values_at(data, label_norm, m, **chosen)
+    return found if math.isfinite(found[w.P]) else values_at(data, label_norm, m, used=(True, True), **chosen)
 
 
 def ratio(values: dict[sp.Symbol, float], found: w.Conditions, closed: bool = False) -> float:
