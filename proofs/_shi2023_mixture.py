@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import sympy as sp
+from _shi2023_angles import ANGLE, error
 from scipy.special import ndtr
 
 from theorycheck import textbook
@@ -13,8 +14,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.proof import GIVEN, Proof, of_card, of_claim
-from theorycheck.proof_steps import apply, combine, define, monotone, sampled
-from theorycheck.proof_verify import REST
+from theorycheck.proof_steps import apply, combine, sampled
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems.shi2023 import mixture as x
 from theorycheck.theorems.shi2023.gaussians import isotropic, simplified_gradient
@@ -91,44 +91,9 @@ LENGTH = of_claim(
 )  # fmt: skip
 
 
-def _angle(seed: int) -> Mapping[sp.Symbol, float]:
-    rng = np.random.default_rng(seed)
-    vector, other = rng.standard_normal((2, 3)) * 10 ** rng.uniform(-2, 1, (2, 1))
-    near = vector + other
-    lengths = np.linalg.norm(near), np.linalg.norm(vector)
-    return {
-        x.length: float(lengths[0]), x.target: float(lengths[1]), x.off: float(np.linalg.norm(other)),
-        x.cosine: float(abs(near @ vector) / lengths[0] / lengths[1]),
-    }  # fmt: skip
-
-
-q = sp.Symbol("q", nonnegative=True)
-_ROOT = x.cosine_of(x.ERROR)
-_L, _T = x.length, x.target
-
-
-def _clear(seed: int) -> Mapping[sp.Symbol, float]:
-    """eps_kappa below |v|, often almost as large."""
-    rng = np.random.default_rng(seed)
-    margin, size, spread = rng.exponential(1), rng.exponential(1), rng.exponential(1)
-    error = ndtr(-margin) * size + np.exp(-(margin**2) / 2) / np.sqrt(2 * np.pi) * spread
-    target = error * (1 + 10 ** rng.uniform(-3, 2))
-    return {x.kappa: margin, x.mean_size: size, x.deviation: spread, _T: target, q: np.sqrt(1 - (error / target) ** 2)}
-
-
 COSINE = of_claim(
     x.MIXTURE, "cosine", _NEAR,
-    apply("length", "G is long", of_card(x.MIXTURE, "length"), {}, {"one component seen": _SEEN, "clear": _CLEAR}),
-    combine("v", "v is not 0", Bound(sp.S.Zero, _T, strict=True), {_CLEAR: 1, "near": 1, REST: x.off}),
-    combine("G", "nor is G", Bound(sp.S.Zero, _L, strict=True), {"length": 1, _CLEAR: 1}),
-    define("q", "the cosine promised", q, _ROOT, "v"),
-    monotone("squares", "what is off, squared", Bound(x.off**2, x.ERROR**2), "near", sp.Lambda(_y, _y**2)),
-    sampled("right triangle", "|v|^2 q^2 is |v|^2 - eps^2 where eps < |v|", Bound(_T**2 * q**2, _T**2 - x.ERROR**2), _clear, _CLEAR, "q"),
-    sampled("law of cosines", "of the triangle of G, v and what is off", Bound(_L**2 + _T**2 - x.off**2, 2 * _L * _T * x.cosine), _angle),
-    combine("means", "arithmetic and geometric", Bound(2 * _L * _T * q, _L**2 + _T**2 * q**2), {REST: (_L - _T * q) ** 2}),
-    combine("times 2 |G| |v|", "added", Bound(2 * _L * _T * q, 2 * _L * _T * x.cosine), {"means": 1, "law of cosines": 1, "squares": 1, "right triangle": 1}),
-    combine("divided", "by 2 |G| |v|", Bound(q, x.cosine), {"times 2 |G| |v|": 1 / (2 * _L * _T), "v": 0, "G": 0}),
-    combine("together", "which is what is promised", _CLAIMS["cosine"], {"divided": 1, "q": -1}),
+    apply("together", "a vector that is off by less than its length", ANGLE.lemma, {error: x.ERROR}, {"near": "near", "clear": _CLEAR}),
     chain=("together",),
 )  # fmt: skip
 

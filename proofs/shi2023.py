@@ -5,12 +5,15 @@ Run: ``python proofs/shi2023.py``.
 
 from __future__ import annotations
 
+import _shi2023_angles as angles
 import _shi2023_batch as batch
 import _shi2023_coupled as coupled
 import _shi2023_emergence as emergence
 import _shi2023_end as end
+import _shi2023_first as first
 import _shi2023_frozen as frozen
 import _shi2023_kernels as kernels
+import _shi2023_linear as linear
 import _shi2023_mixture as mixture
 import _shi2023_truth as truth
 
@@ -19,8 +22,11 @@ from theorycheck.report_proof import run
 from theorycheck.theorems import shi2023
 
 PROOFS: tuple[Proof, ...] = (
+    *first.PROOFS,
+    *angles.PROOFS,
     *mixture.PROOFS,
     *truth.PROOFS,
+    *linear.PROOFS,
     *coupled.PROOFS,
     *emergence.PROOFS,
     *end.PROOFS,

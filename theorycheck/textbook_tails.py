@@ -12,7 +12,20 @@ from scipy import stats
 from theorycheck.proof import Proof
 from theorycheck.proof_steps import cited
 from theorycheck.statement import Bound
-from theorycheck.textbook import angle, chance, count, entry, excess, expected, first, lipschitz, mean, size
+from theorycheck.textbook import (
+    angle,
+    both,
+    chance,
+    count,
+    entry,
+    excess,
+    expected,
+    first,
+    lipschitz,
+    mean,
+    second,
+    size,
+)
 
 
 def _count_above(seed: int) -> Mapping[sp.Symbol, float]:
@@ -90,4 +103,17 @@ NORM = entry(
     cited("Gordon", "E |G| <= sqrt n + sqrt M, G of n rows and M columns, standard normal", Bound(mean, sp.sqrt(size) + sp.sqrt(count)), "Davidson, Szarek, Handbook of the Geometry of Banach Spaces 1 (2001), Theorem II.13", _norm, count=16),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM)
+def _product(seed: int) -> Mapping[sp.Symbol, float]:
+    """Two vectors, now and then parallel, and their inner product."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((2, int(rng.integers(1, 5)))) * 10 ** rng.uniform(-2, 2, (2, 1))
+    b = a * rng.normal() if seed % 3 == 0 else b
+    return {both: float(abs(a @ b)), first: float(np.linalg.norm(a)), second: float(np.linalg.norm(b))}
+
+
+CAUCHY = entry(
+    "Cauchy and Schwarz", {},
+    cited("Cauchy and Schwarz", "|<a, b>| <= |a| |b|", Bound(both, first * second), "Rudin, Principles of Mathematical Analysis, Theorem 1.35", _product),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM, CAUCHY)
