@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _shi2023_angles as angles
 import _shi2023_batch as batch
+import _shi2023_chances as chances
 import _shi2023_coupled as coupled
 import _shi2023_emergence as emergence
 import _shi2023_end as end
@@ -15,7 +16,10 @@ import _shi2023_frozen as frozen
 import _shi2023_kernels as kernels
 import _shi2023_linear as linear
 import _shi2023_mixture as mixture
+import _shi2023_parity as parity
+import _shi2023_structured as structured
 import _shi2023_truth as truth
+import _shi2023_window as window
 
 from theorycheck.proof import Proof
 from theorycheck.report_proof import run
@@ -25,9 +29,13 @@ PROOFS: tuple[Proof, ...] = (
     *first.PROOFS,
     *angles.PROOFS,
     *mixture.PROOFS,
+    *chances.PROOFS,
     *truth.PROOFS,
+    *parity.PROOFS,
+    *structured.PROOFS,
     *linear.PROOFS,
     *coupled.PROOFS,
+    *window.PROOFS,
     *emergence.PROOFS,
     *end.PROOFS,
     *kernels.PROOFS,

@@ -116,4 +116,18 @@ CAUCHY = entry(
     cited("Cauchy and Schwarz", "|<a, b>| <= |a| |b|", Bound(both, first * second), "Rudin, Principles of Mathematical Analysis, Theorem 1.35", _product),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM, CAUCHY)
+def _signs_above(seed: int) -> Mapping[sp.Symbol, float]:
+    """A sum of random signs with squared weights that add up to 1, on one side: all cases counted."""
+    rng = np.random.default_rng(seed)
+    weights = np.sqrt(rng.dirichlet(np.full(rng.integers(1, 9), 0.7)))
+    sums = np.array(list(product((-1, 1), repeat=len(weights)))) @ weights
+    bar = float(rng.choice([rng.exponential(1), sums.max() - 1e-12]))
+    return {chance: float(np.mean(sums >= bar)), excess: bar}
+
+
+SIGNS_ABOVE = entry(
+    "random signs, one side", {},
+    cited("Hoeffding", "P(sum v_j a_j >= u) <= exp(-u^2/2), |v| = 1", Bound(chance, sp.exp(-(excess**2) / 2)), "Hoeffding, JASA 58 (1963), Theorem 2", _signs_above),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM, CAUCHY, SIGNS_ABOVE)
