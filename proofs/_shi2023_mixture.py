@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -14,8 +15,11 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.proof import GIVEN, Proof, of_card, of_claim
-from theorycheck.proof_steps import apply, combine, sampled
+from theorycheck.proof_steps import apply, combine, identity, sampled
+from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound, Quantity
+from theorycheck.symbolic.gaussian import MU, MV, QU, QV, RHO
+from theorycheck.symbolic.population import DENSITY, GATE, GATED
 from theorycheck.theorems.shi2023 import mixture as x
 from theorycheck.theorems.shi2023.gaussians import isotropic, simplified_gradient
 
@@ -97,4 +101,51 @@ COSINE = of_claim(
     chain=("together",),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (NEAR, LENGTH, COSINE)
+# --- R2: the closed form ------------------------------------------------------------------------------------
+
+_G1, _G2 = (limits[0] for limits in GATED.definition.limits)
+_a, _p, _q = sp.symbols("a p q", real=True)
+
+
+def _normal(g: sp.Symbol) -> sp.Expr:
+    return sp.exp(-(g**2) / 2) / sp.sqrt(2 * sp.pi)
+
+
+def _at(moment: sp.Expr) -> sp.Expr:
+    """Return a factor of R2 for a pre-activation with mean a and variance 1."""
+    return moment.subs({MU: _a, QU: 1})
+
+
+@lru_cache(maxsize=32)
+def _any_neuron(seed: int) -> Mapping[sp.Symbol, float]:
+    """A neuron anywhere, and its gradient along itself by quadrature of the definition."""
+    kind, aim = ("orthogonal", "any", "opposite", "equal")[seed % 4], ("across", "mean", "any", "near")[seed // 4 % 4]
+    rng = np.random.default_rng(seed)
+    own = x._hard(kind, 1 + seed % 3, (aim, float(rng.exponential(1))), (float(10 ** rng.uniform(-1, 0.5)), 0.3), seed)
+    run = Run(own)
+    return {part.symbol: float(np.ravel(part.measure(run).value)[0]) for part in x.MIXTURE.quantities if part.symbol in (x.length, x.whole)}  # fmt: skip
+
+
+_MEAN, _SIDE = MV + sp.sqrt(QV) * RHO * _G1, sp.sqrt(QV) * sp.sqrt(1 - RHO**2)
+_FORMULA = (
+    identity("law", "what is integrated: a coordinate is a + b g_2, given g_1", GATED.definition.function, (_MEAN + _SIDE * _G2) * _normal(_G1) * _normal(_G2)),
+    identity("regression", "so its mean given g_1 is a: m_v + rho sqrt(q_v) g_1", sp.Integral((_p + _q * _G2) * _normal(_G2), (_G2, -sp.oo, sp.oo)), _p),
+    identity("gate", "P(g_1 > -a)", sp.Integral(_normal(_G1), (_G1, 0, sp.oo)) + sp.Integral(_normal(_G1), (_G1, 0, _a)), _at(GATE)),
+    identity("density", "E g_1 1{g_1 > -a}", sp.Integral(_G1 * _normal(_G1), (_G1, 0, sp.oo)) + sp.Integral(_G1 * _normal(_G1), (_G1, -_a, 0)), _at(DENSITY)),
+    identity("together for one", "the closed form, with a = m_u/sqrt(q_u)", sum(factor * _at(moment).subs(_a, MU / sp.sqrt(QU)) for factor, moment in ((MV, GATE), (RHO * sp.sqrt(QV), DENSITY))), GATED.closed_form),
+)  # fmt: skip
+_NAMES = tuple(step.label for step in _FORMULA)
+DEFINITION = of_claim(
+    x.MIXTURE, "definition", *_FORMULA,
+    sampled("components", "so G, summed over components, is as long as the integrals along G/|G|", Bound(x.length, x.whole), _any_neuron, *_NAMES, count=16),
+    combine("together", "with room for rounding", _CLAIMS["definition"], {"components": 1, REST: x.TAU * x.length}),
+    chain=("together",),
+)  # fmt: skip
+CLOSED = of_claim(
+    x.MIXTURE, "closed form", *_FORMULA,
+    sampled("components", "so G, summed over components, is as long as the integrals along G/|G|", Bound(x.whole, x.length), _any_neuron, *_NAMES, count=16),
+    combine("together", "with room for rounding", _CLAIMS["closed form"], {"components": 1, REST: x.TAU * x.length}),
+    chain=("together",),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (DEFINITION, CLOSED, NEAR, LENGTH, COSINE)

@@ -17,6 +17,7 @@ import _shi2023_kernels as kernels
 import _shi2023_linear as linear
 import _shi2023_mixture as mixture
 import _shi2023_parity as parity
+import _shi2023_risk as risk
 import _shi2023_structured as structured
 import _shi2023_truth as truth
 import _shi2023_window as window
@@ -40,6 +41,7 @@ PROOFS: tuple[Proof, ...] = (
     *end.PROOFS,
     *kernels.PROOFS,
     *frozen.PROOFS,
+    *risk.PROOFS,
     *batch.PROOFS,
 )
 
@@ -49,7 +51,7 @@ REASONS = {
     name: "its derivation is not written down as steps yet"
     for name in (f"{card.label} {claim.label}" for card in shi2023.THEOREMS for claim in card.claims)
     if name not in _PROVED
-} | kernels.REASONS
+} | kernels.REASONS | risk.REASONS
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))
