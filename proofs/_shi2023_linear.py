@@ -81,20 +81,20 @@ _OPEN: tuple[Step, ...] = (
     combine("open", "so no sample is stopped", Bound(stopped, sp.S.Zero), {"below": 1 / room}),
 )  # fmt: skip
 _LOST = r7.largest * stopped
-_SHARE = _measure(stopped, "largest share of samples that a short neuron stops")
+_SHARE = (_measure(stopped, "largest share of samples that a short neuron stops"), _measure(r7.largest, "B_x, the length of the longest input"))  # fmt: skip
 ALONG = of_claim(
     r7.LINEAR, "along", *_OPEN,
     sampled("gradient", "G is rho w* but for the samples that are stopped, |y x| <= B_x", Bound(r7.rho - _LOST, r7.along), _drawn(np.inf)),
     combine("nothing lost", "none is", Bound((1 - r7.TAU) * r7.rho, r7.rho - _LOST), {"open": r7.largest, REST: r7.TAU * r7.rho}),
     combine("together", "one after the other", _CLAIMS["along"], {"nothing lost": 1, "gradient": 1}),
-    chain=("nothing lost", "gradient"), quantities=(_SHARE,),
+    chain=("nothing lost", "gradient"), quantities=_SHARE,
 )  # fmt: skip
 WHOLE = of_claim(
     r7.LINEAR, "whole", *_OPEN,
     sampled("gradient", "G is rho w* but for the samples that are stopped, |y x| <= B_x", Bound(r7.length, r7.rho + _LOST), _drawn(np.inf)),
     combine("nothing added", "none is", Bound(r7.rho + _LOST, (1 + r7.TAU) * r7.rho), {"open": r7.largest, REST: r7.TAU * r7.rho}),
     combine("together", "one after the other", _CLAIMS["whole"], {"gradient": 1, "nothing added": 1}),
-    chain=("gradient", "nothing added"), quantities=(_SHARE,),
+    chain=("gradient", "nothing added"), quantities=_SHARE,
 )  # fmt: skip
 
 

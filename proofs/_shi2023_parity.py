@@ -87,8 +87,16 @@ RATIO = identity(
 )  # fmt: skip
 _ON_LOW = sampled("on A", "k coordinates of size |xi_(k-1)| each", Bound(r5.xi * sp.sqrt(k), on), _neuron)
 _ON_HIGH = sampled("on A, at most", "the same", Bound(on, r5.xi * sp.sqrt(k)), _neuron)
-_OFF_LOW = sampled("off A", "n - k coordinates of size |xi_(k+1)| each", Bound(r5.xi * sp.sqrt(_ASIDE), aside), _neuron, RATIO.label)
-_OFF_HIGH = sampled("off A, at most", "n - k coordinates of size |xi_(k+1)| each", Bound(aside, r5.xi * sp.sqrt(_ASIDE)), _neuron, RATIO.label)
+_OFF_LOW = sampled(
+    "off A", "n - k coordinates of size |xi_(k+1)| each", Bound(r5.xi * sp.sqrt(_ASIDE), aside), _neuron, RATIO.label
+)
+_OFF_HIGH = sampled(
+    "off A, at most",
+    "n - k coordinates of size |xi_(k+1)| each",
+    Bound(aside, r5.xi * sp.sqrt(_ASIDE)),
+    _neuron,
+    RATIO.label,
+)
 _LOW = sampled("right angles", "G is the sum of both parts", Bound(on**2 + aside**2, r5.length**2), _neuron)
 _HIGH = sampled("right angles, at most", "G is the sum of both parts", Bound(r5.length**2, on**2 + aside**2), _neuron)
 

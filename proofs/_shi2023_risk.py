@@ -91,9 +91,7 @@ _ON_SAMPLE: tuple[Step, ...] = (
     sampled("in the ball", "the loss is the empirical one and what is hidden there", Bound(r9.projected, seen + hidden), _drawn),
     combine("risk", "all together", _CLAIMS["projected"], {"in the ball": 1, "empirical": 1, f"{EVENT}uniform": 1, f"{EVENT}u": 1, "Rademacher": 1}),
 )  # fmt: skip
-PROJECTED = of_claim(
-    r9.FROZEN, "projected", *_CHANCES, *_ON_SAMPLE, chain=("risk",), events=_EVENTS, failure="failure"
-)
+PROJECTED = of_claim(r9.FROZEN, "projected", *_CHANCES, *_ON_SAMPLE, chain=("risk",), events=_EVENTS, failure="failure")
 SIGNS = of_claim(
     r9.FROZEN, "signs", *_CHANCES, *_ON_SAMPLE,
     sampled("at least l(0)", "where y f <= 0, as l falls and is at least 0", Bound(r9.zero * r9.wrong, r9.projected), _drawn),

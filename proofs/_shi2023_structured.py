@@ -57,7 +57,12 @@ def _parts(own: Instance, i: int) -> Mapping[sp.Symbol, float]:
     points = cube(own.d)
     gate = points @ weight > b
     moment = (block_labels(points, blocks, size) * gate) @ points / len(points)
-    return {**sums, uniform: float(np.linalg.norm(moment)), fires: float(np.mean(gate)), tilt: float(b / np.linalg.norm(weight))}
+    return {
+        **sums,
+        uniform: float(np.linalg.norm(moment)),
+        fires: float(np.mean(gate)),
+        tilt: float(b / np.linalg.norm(weight)),
+    }
 
 
 @lru_cache(maxsize=64)
@@ -138,7 +143,12 @@ def _law(seed: int) -> Mapping[sp.Symbol, float]:
 def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     """Under any law of w, here a few neurons: the shares for which the event holds, and what it is for."""
     rng = np.random.default_rng(seed)
-    blocks, size, more, filled = int(rng.choice([1, 3])), int(rng.choice([3, 5])), int(rng.integers(1, 4)), bool(seed % 2)
+    blocks, size, more, filled = (
+        int(rng.choice([1, 3])),
+        int(rng.choice([3, 5])),
+        int(rng.integers(1, 4)),
+        bool(seed % 2),
+    )
     at = {r6.kappa: float(rng.choice([0.05, 0.3])), r6.reach: float(rng.uniform(1, 4)), r6.window: float(rng.uniform(0.3, 2)), r6.k: size, r6.r: blocks}  # fmt: skip
     low, most, left = map(float, _EVENT(*at.values()))
     weights = rng.standard_normal((400, blocks * size + more)) * 10 ** rng.uniform(-1, 0, (400, 1))
@@ -148,7 +158,9 @@ def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     inside = (low < np.abs(along[:, 0])) & (np.abs(along[:, 0]) <= low + at[r6.window]) & silent & (rest_of <= left)
     b = 2 * at[r6.kappa] * at[r6.reach]
     heights, noise = margins(weights, blocks, size, np.full(400, b), filled)
-    sharp = np.all(np.abs(heights) >= (1 - 1e-12) * at[r6.kappa] * noise, axis=1) & (b * (1 + 1e-12) >= 2 * at[r6.kappa] * np.linalg.norm(weights, axis=1))
+    sharp = np.all(np.abs(heights) >= (1 - 1e-12) * at[r6.kappa] * noise, axis=1) & (
+        b * (1 + 1e-12) >= 2 * at[r6.kappa] * np.linalg.norm(weights, axis=1)
+    )
     return {happens: float(np.mean(inside)), r6.seen: float(np.mean(sharp & (np.sum(heights > 0, axis=1) == 1)))}
 
 

@@ -51,7 +51,7 @@ REASONS = {
     name: "its derivation is not written down as steps yet"
     for name in (f"{card.label} {claim.label}" for card in shi2023.THEOREMS for claim in card.claims)
     if name not in _PROVED
-} | kernels.REASONS | risk.REASONS
+} | risk.REASONS
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

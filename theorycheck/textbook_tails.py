@@ -103,6 +103,7 @@ NORM = entry(
     cited("Gordon", "E |G| <= sqrt n + sqrt M, G of n rows and M columns, standard normal", Bound(mean, sp.sqrt(size) + sp.sqrt(count)), "Davidson, Szarek, Handbook of the Geometry of Banach Spaces 1 (2001), Theorem II.13", _norm, count=16),
 )  # fmt: skip
 
+
 def _product(seed: int) -> Mapping[sp.Symbol, float]:
     """Two vectors, now and then parallel, and their inner product."""
     rng = np.random.default_rng(seed)
@@ -115,6 +116,7 @@ CAUCHY = entry(
     "Cauchy and Schwarz", {},
     cited("Cauchy and Schwarz", "|<a, b>| <= |a| |b|", Bound(both, first * second), "Rudin, Principles of Mathematical Analysis, Theorem 1.35", _product),
 )  # fmt: skip
+
 
 def _signs_above(seed: int) -> Mapping[sp.Symbol, float]:
     """A sum of random signs with squared weights that add up to 1, on one side: all cases counted."""
@@ -129,6 +131,7 @@ SIGNS_ABOVE = entry(
     "random signs, one side", {},
     cited("Hoeffding", "P(sum v_j a_j >= u) <= exp(-u^2/2), |v| = 1", Bound(chance, sp.exp(-(excess**2) / 2)), "Hoeffding, JASA 58 (1963), Theorem 2", _signs_above),
 )  # fmt: skip
+
 
 def _mean_above(seed: int) -> Mapping[sp.Symbol, float]:
     """The mean of M independent variables that are 0 or L: each changes it by L/M."""
