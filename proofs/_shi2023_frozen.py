@@ -44,6 +44,7 @@ def _run(own: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _hard(seed: int) -> Mapping[sp.Symbol, float]:
     rng = np.random.default_rng(seed)
     plan = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -24,6 +25,7 @@ _OF_SIZE, _HARDEST = f"{GIVEN}features of size 1", f"{GIVEN}the hardest"
 _y = sp.Symbol("y", nonnegative=True)
 
 
+@lru_cache(maxsize=64)
 def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     """Features of all kinds, and any w within the ball: steps hold for each, so for the best."""
     rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -38,6 +39,7 @@ def _exact(own: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _allowed(seed: int) -> Mapping[sp.Symbol, float]:
     """A mixture for which the premises hold, often just so; what they say nothing about is left open."""
     rng = np.random.default_rng(seed)
@@ -50,6 +52,7 @@ def _allowed(seed: int) -> Mapping[sp.Symbol, float]:
     return found | (dict(_exact(made)) if good else dict.fromkeys((below, harm, others), np.nan))
 
 
+@lru_cache(maxsize=64)
 def _points(seed: int) -> Mapping[sp.Symbol, float]:
     """The inequalities hold sample by sample, so under any law: here the uniform one on a few."""
     rng = np.random.default_rng(seed)
