@@ -15,7 +15,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.proof import GIVEN, Proof, of_card, of_claim
-from theorycheck.proof_steps import apply, combine, identity, sampled
+from theorycheck.proof_steps import apply, combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound, Quantity
 from theorycheck.symbolic.gaussian import MU, MV, QU, QV, RHO
@@ -25,7 +25,9 @@ from theorycheck.theorems.shi2023.gaussians import isotropic, simplified_gradien
 
 #: what R2's gates lose of the mean seen and let through of the others, and what their densities add
 gates, densities = sp.symbols("G_gates G_dens", nonnegative=True)
-_y = sp.Symbol("y", nonnegative=True)
+_y, _z = sp.Symbol("y", nonnegative=True), sp.Symbol("z", real=True)
+#: of one component: alpha_j of the one that is seen, or -alpha_i
+alpha_1 = sp.Symbol("alpha", real=True)
 _CLAIMS = {claim.label: claim.bound for claim in x.MIXTURE.claims}
 _SEEN, _CLEAR = (f"{GIVEN}{part.label}" for part in x.MIXTURE.assumptions)
 _TAIL, _DENSITY = x.ERROR.coeff(x.mean_size), x.ERROR.subs(x.mean_size, 0)
@@ -57,7 +59,7 @@ def _neuron(seed: int) -> Mapping[sp.Symbol, float]:
     lost, added = _parts(means, sigmas, chances, alpha)
     return {
         # beyond that the tails are below rounding
-        x.kappa: max(float(kappa), 0.0) if kappa < 6 else np.nan, gates: lost, densities: added, x.off: float(np.linalg.norm(gradient - mean)),
+        x.kappa: max(float(kappa), 0.0) if kappa < 6 else np.nan, alpha_1: float(alpha[own] if seed % 2 or r == 1 else -np.delete(alpha, own)[0]), gates: lost, densities: added, x.off: float(np.linalg.norm(gradient - mean)),
         x.mean_size: float(chances @ np.linalg.norm(means, axis=1)), x.deviation: float(chances @ sigmas),
     }  # fmt: skip
 
@@ -79,8 +81,11 @@ def _measured(index: int) -> Quantity:
 NEAR = of_claim(
     x.MIXTURE, "near",
     sampled("subtract", "R2 less p_j y_j mu_j, term by term: |y| = 1 and unit directions", Bound(x.off, gates + densities), _neuron),
-    sampled("gates", "Phi(-alpha_j) and all other Phi(alpha_i) are at most Phi(-kappa)", Bound(gates, _TAIL * x.mean_size), _neuron, _SEEN),
-    sampled("densities", "the density falls, and all |alpha_i| are at least kappa >= 0", Bound(densities, _DENSITY), _neuron, _SEEN),
+    sampled("margin", "kappa is the least of alpha_j and of all other -alpha_i", Bound(x.kappa, alpha_1), _neuron),
+    monotone("tail", "the tail falls", Bound(x.error_of(alpha_1).coeff(x.mean_size), _TAIL), "margin", sp.Lambda(_z, x.error_of(_z).coeff(x.mean_size))),
+    monotone("density", "and so does the density, as kappa >= 0", Bound(x.error_of(alpha_1).subs(x.mean_size, 0), _DENSITY), "margin", sp.Lambda(_y, x.error_of(_y).subs(x.mean_size, 0)), _SEEN),
+    sampled("gates", "so Phi(-alpha_j) and all other Phi(alpha_i), in the mean", Bound(gates, _TAIL * x.mean_size), _neuron, "tail", _SEEN),
+    sampled("densities", "and all densities", Bound(densities, _DENSITY), _neuron, "density", _SEEN),
     combine("both", "added", Bound(gates + densities, x.ERROR), {"gates": 1, "densities": 1}),
     combine("together", "one after the other", _CLAIMS["near"], {"subtract": 1, "both": 1}),
     chain=("subtract", "both"), quantities=(_measured(0), _measured(1)),
