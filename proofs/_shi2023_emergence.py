@@ -15,7 +15,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_claim
-from theorycheck.proof_steps import apply, combine, sampled
+from theorycheck.proof_steps import apply, combine, monotone, sampled
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems.shi2023 import emergence as e
 from theorycheck.theorems.shi2023 import features as f
@@ -23,8 +23,11 @@ from theorycheck.theorems.shi2023 import setting as s
 
 #: largest |c w - D_k| over features, c w of the truth's length; sum_k |a*_k b*_k|/sqrt(|S_k|), over b~
 worst, spread = sp.symbols("W_off A_S", nonnegative=True)
+#: of that feature: |c |w| - 1| and |w/|w| - D_k|
+longer, turned = sp.symbols("W_len W_dir", nonnegative=True)
 missed, fewer, promised = sp.symbols("P_missed P_one P_bin", nonnegative=True)
 _CLAIMS = {claim.label: claim.bound for claim in e.EMERGENCE.claims}
+_y = sp.Symbol("y", nonnegative=True)
 _P, _EMERGED = f"{GIVEN}p positive", f"{GIVEN}emerged"
 
 
@@ -34,15 +37,19 @@ def _found(instance: Instance) -> Mapping[sp.Symbol, float]:
     weights, sets = e._stepped(instance)
     truth, biases = e.truth_of(instance), np.abs(s.biases_of(instance))
     if not all(len(one) for one in sets):
-        return dict.fromkeys((worst, spread, e.distance, e.outer_found, e.count), np.nan)
-    off, total = 0.0, 0.0
+        return dict.fromkeys((worst, longer, spread, e.distance, e.outer_found, e.count), np.nan)
+    off, size, total = 0.0, 0.0, 0.0
     for k, chosen in enumerate(sets):
         scaled = weights[chosen] * (abs(truth.biases[k]) / biases[chosen])[:, None]
-        off = max(off, float(np.linalg.norm(scaled - truth.directions[k], axis=1).max()))
+        distances = np.linalg.norm(scaled - truth.directions[k], axis=1)
+        if distances.max() > off:
+            off, size = float(distances.max()), float(np.linalg.norm(scaled[np.argmax(distances)]))
         total += abs(truth.outer[k] * truth.biases[k]) / np.sqrt(len(chosen)) / biases[0]
     run = Run(instance)
     read = {part.symbol: part.measure for part in e.EMERGENCE.quantities}
-    return {worst: off, spread: float(total)} | {symbol: float(read[symbol](run).value) for symbol in read}
+    return {worst: off, longer: abs(size - 1), spread: float(total)} | {
+        symbol: float(read[symbol](run).value) for symbol in read
+    }
 
 
 @lru_cache(maxsize=64)
@@ -61,11 +68,24 @@ def _measure(symbol: sp.Symbol, says: str) -> Quantity:
     return Quantity(symbol, says, read)
 
 
+def _cone(seed: int) -> Mapping[sp.Symbol, float]:
+    """A neuron at the edge of the cone around a direction."""
+    rng = np.random.default_rng(seed)
+    w, direction = rng.standard_normal((2, int(rng.integers(2, 5))))
+    w += direction * float(rng.exponential(10)) * (seed % 2)
+    units = w / np.linalg.norm(w), direction / np.linalg.norm(direction)
+    return {turned: float(np.linalg.norm(units[0] - units[1])), f.gamma: float(1 - units[0] @ units[1])}
+
+
 _OFF = sp.sqrt(2 * f.gamma) + f.eps_1
 REPRESENTATION = of_claim(
     e.EMERGENCE, "representation",
     sampled("homogeneous", "c max(<w, x> - b, 0) = max(<c w, x> - b*, 0), max(., 0) is 1-Lipschitz and E|<v, x>| <= M_1 |v|", Bound(e.distance, f.outer_size * f.M_1 * worst), _start, _EMERGED, count=10),
-    sampled("directions", "|c w - D| <= |c |w| - 1| + |w/|w| - D|, and |w/|w| - D|^2 = 2 - 2 cos", Bound(worst, _OFF), _start, _EMERGED, count=10),
+    sampled("length", "what it takes to be in S_k", Bound(longer, f.eps_1), _start, _EMERGED, count=10),
+    sampled("cone", "|w/|w| - D|^2 = 2 - 2 cos, and the cosine is at least 1 - gamma", Bound(turned**2, 2 * f.gamma), _cone, _EMERGED),
+    monotone("direction", "its root", Bound(turned, sp.sqrt(2 * f.gamma)), "cone", sp.Lambda(_y, sp.sqrt(_y))),
+    apply("triangle", "from c w to D by way of w/|w|", textbook.TRIANGLE.lemma, {textbook.both: worst, textbook.first: longer, textbook.second: turned}, {}),
+    combine("directions", "together", Bound(worst, _OFF), {"triangle": 1, "length": 1, "direction": 1}),
     combine("off", "times |a*|_1 M_1", Bound(f.outer_size * f.M_1 * worst, f.DISTANCE), {"directions": f.outer_size * f.M_1}),
     combine("together", "one after the other", _CLAIMS["representation"], {"homogeneous": 1, "off": 1}),
     chain=("homogeneous", "off"), quantities=(_measure(worst, "largest |c w - D_k| over the features"),),
