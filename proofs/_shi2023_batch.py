@@ -11,7 +11,7 @@ from theorycheck import textbook
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
-from theorycheck.proof import GIVEN, Proof, of_claim
+from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_card, of_claim
 from theorycheck.proof_steps import apply, combine, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound, Quantity
@@ -20,6 +20,8 @@ from theorycheck.theorems.shi2023 import setting as s
 
 #: largest E|g|^2 of one sample's gradient g; distances of unit vectors: G_n from D, G from D, G_n from G
 square, far_n, far, apart = sp.symbols("g^2 u_n u_D u", nonnegative=True)
+#: sum over the neurons of |G_n - G|^2, its mean, and the chance that it is large
+total, mean_total, missed = sp.symbols("S_G E_S P_far", nonnegative=True)
 _CLAIMS = {claim.label: claim.bound for claim in b.BATCH.claims}
 _y = sp.Symbol("y", nonnegative=True)
 
@@ -91,4 +93,40 @@ _DIRECTION = of_claim(
     combine("together", "half of it", _CLAIMS["direction"], {"gamma_n": 1, "squared": sp.Rational(1, 2), REST: b.TAU}),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (_SPREAD, _DIRECTION)
+
+def _total(own: Instance) -> float:
+    """Sum over the neurons of |G_n - G|^2, on the batch of this draw."""
+    given = own.parameters
+    gates = (own.inputs @ own.weights.T - s.biases_of(own) > 0).astype(float)
+    rows = own.labels[:, None] * own.inputs
+    drawn = np.random.default_rng([int(given["seed"]), int(given["draw"]), 127]).multinomial(int(given["samples"]), np.full(own.n, 1 / own.n))  # fmt: skip
+    return float(np.sum((gates.T @ (rows * (drawn / given["samples"] - 1 / own.n)[:, None])) ** 2))
+
+
+def _added(seed: int) -> Mapping[sp.Symbol, float]:
+    """The mean of the sum of squares, neuron by neuron, and the sum itself on one batch."""
+    own = _drawn(seed)
+    found, rows = b._found(own), own.labels[:, None] * own.inputs
+    gates = (own.inputs @ own.weights.T - s.biases_of(own) > 0).astype(float)
+    spreads = gates.T @ np.sum(rows**2, axis=1) / own.n - np.sum((gates.T @ rows / own.n) ** 2, axis=1)
+    return {
+        mean_total: max(float(spreads.sum() / own.parameters["samples"]), 0.0), b.spread: max(found["spread"], 0.0), b.neurons: own.m,
+        total: _total(own), b.worst: found["worst"],
+    }  # fmt: skip
+
+
+_LENGTH, _LEVEL = f"{GIVEN}some gradient", b.zeta**2 * b.length**2
+_NEAR = of_claim(
+    b.BATCH, "all near",
+    combine("room", "the level is positive", Bound(sp.S.Zero, _LEVEL, strict=True), {_LENGTH: b.zeta**2 * b.length}),
+    apply("Markov", "for the sum over the neurons of |G_n - G|^2, at (zeta B_G)^2", textbook.MARKOV.lemma, {textbook.chance: missed, textbook.mean: mean_total, textbook.level: _LEVEL}, {"level": "room"}, _LENGTH),
+    sampled("neurons", "M terms, none larger than the largest in the mean", Bound(mean_total, b.neurons * b.spread), _added),
+    apply("spread", "which is at most B_2/n", of_card(b.BATCH, "spread"), {}, {}),
+    combine("failure", "so one of them is far off this often at most", Bound(missed, b.FAILURE), {"Markov": 1, "neurons": 1 / _LEVEL, "spread": b.neurons / _LEVEL, _LENGTH: 0}),
+    sampled("one", "of the terms is at most their sum", Bound(b.worst**2, total), _added),
+    combine("square", "on the event", Bound(b.worst**2, _LEVEL), {"one": 1, f"{EVENT}sum": 1}),
+    monotone("together", "its root", _CLAIMS["all near"], "square", sp.Lambda(_y, sp.sqrt(_y))),
+    chain=("together",), events=(Event("sum", Bound(total, _LEVEL), missed),), failure="failure",
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (_SPREAD, _NEAR, _DIRECTION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -66,14 +67,20 @@ def _run(instance: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _hard(seed: int) -> Mapping[sp.Symbol, float]:
-    """Small networks, short and long steps, few and many of them; the trap of the card among them."""
+    """Small networks, short and long steps, few and many of them; the trap of the card among them, and descents to a~ itself."""
     rng = np.random.default_rng(seed)
     plan = {
         "loss": ("hinge", "logistic")[seed % 2], "bias": float(rng.choice([0.0, -0.5, 0.5])), "comparator": seed % 3,
         "eta": float(10 ** rng.uniform(-4, 0.5)), "steps": int(rng.integers(1, 12)), "m": int(rng.integers(1, 6)),
         "first": float(10 ** rng.uniform(-2, 0.5)), "outer": float(10 ** rng.uniform(-1, 1.5)), "seed": seed,
     }  # fmt: skip
+    if seed % 6 == 5:
+        # one neuron, one sample with the label -1: the output weight falls from 1 to about 0, which is a~
+        aimed = {**plan, "m": 1, "comparator": 1, "eta": 1 / plan["steps"], "bias": 0.0}
+        made = c._made(np.ones((1, 1)), np.array([-1.0]), {**aimed, "kind": "aimed"})
+        return _run(replace(made, weights=np.array([[float(rng.uniform(0.5, 1.5))]]), signs=np.ones(1)))
     return _run(c._hard(("sphere", "gaussian", "trap", "duplicate")[seed % 4], int(rng.integers(1, 6)), plan))
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
+from _shi2023_window import LEAST, v
 from scipy import stats
 
 from theorycheck import textbook
@@ -14,7 +15,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_claim
-from theorycheck.proof_steps import apply, combine, sampled
+from theorycheck.proof_steps import apply, combine, monotone, sampled
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems.shi2023 import emergence as e
 from theorycheck.theorems.shi2023 import features as f
@@ -22,8 +23,11 @@ from theorycheck.theorems.shi2023 import setting as s
 
 #: largest |c w - D_k| over features, c w of the truth's length; sum_k |a*_k b*_k|/sqrt(|S_k|), over b~
 worst, spread = sp.symbols("W_off A_S", nonnegative=True)
+#: of that feature: |c |w| - 1| and |w/|w| - D_k|
+longer, turned = sp.symbols("W_len W_dir", nonnegative=True)
 missed, fewer, promised = sp.symbols("P_missed P_one P_bin", nonnegative=True)
 _CLAIMS = {claim.label: claim.bound for claim in e.EMERGENCE.claims}
+_y = sp.Symbol("y", nonnegative=True)
 _P, _EMERGED = f"{GIVEN}p positive", f"{GIVEN}emerged"
 
 
@@ -33,15 +37,19 @@ def _found(instance: Instance) -> Mapping[sp.Symbol, float]:
     weights, sets = e._stepped(instance)
     truth, biases = e.truth_of(instance), np.abs(s.biases_of(instance))
     if not all(len(one) for one in sets):
-        return dict.fromkeys((worst, spread, e.distance, e.outer_found, e.count), np.nan)
-    off, total = 0.0, 0.0
+        return dict.fromkeys((worst, longer, spread, e.distance, e.outer_found, e.count), np.nan)
+    off, size, total = 0.0, 0.0, 0.0
     for k, chosen in enumerate(sets):
         scaled = weights[chosen] * (abs(truth.biases[k]) / biases[chosen])[:, None]
-        off = max(off, float(np.linalg.norm(scaled - truth.directions[k], axis=1).max()))
+        distances = np.linalg.norm(scaled - truth.directions[k], axis=1)
+        if distances.max() > off:
+            off, size = float(distances.max()), float(np.linalg.norm(scaled[np.argmax(distances)]))
         total += abs(truth.outer[k] * truth.biases[k]) / np.sqrt(len(chosen)) / biases[0]
     run = Run(instance)
     read = {part.symbol: part.measure for part in e.EMERGENCE.quantities}
-    return {worst: off, spread: float(total)} | {symbol: float(read[symbol](run).value) for symbol in read}
+    return {worst: off, longer: abs(size - 1), spread: float(total)} | {
+        symbol: float(read[symbol](run).value) for symbol in read
+    }
 
 
 @lru_cache(maxsize=64)
@@ -60,11 +68,24 @@ def _measure(symbol: sp.Symbol, says: str) -> Quantity:
     return Quantity(symbol, says, read)
 
 
+def _cone(seed: int) -> Mapping[sp.Symbol, float]:
+    """A neuron at the edge of the cone around a direction."""
+    rng = np.random.default_rng(seed)
+    w, direction = rng.standard_normal((2, int(rng.integers(2, 5))))
+    w += direction * float(rng.exponential(10)) * (seed % 2)
+    units = w / np.linalg.norm(w), direction / np.linalg.norm(direction)
+    return {turned: float(np.linalg.norm(units[0] - units[1])), f.gamma: float(1 - units[0] @ units[1])}
+
+
 _OFF = sp.sqrt(2 * f.gamma) + f.eps_1
 REPRESENTATION = of_claim(
     e.EMERGENCE, "representation",
     sampled("homogeneous", "c max(<w, x> - b, 0) = max(<c w, x> - b*, 0), max(., 0) is 1-Lipschitz and E|<v, x>| <= M_1 |v|", Bound(e.distance, f.outer_size * f.M_1 * worst), _start, _EMERGED, count=10),
-    sampled("directions", "|c w - D| <= |c |w| - 1| + |w/|w| - D|, and |w/|w| - D|^2 = 2 - 2 cos", Bound(worst, _OFF), _start, _EMERGED, count=10),
+    sampled("length", "what it takes to be in S_k", Bound(longer, f.eps_1), _start, _EMERGED, count=10),
+    sampled("cone", "|w/|w| - D|^2 = 2 - 2 cos, and the cosine is at least 1 - gamma", Bound(turned**2, 2 * f.gamma), _cone, _EMERGED),
+    monotone("direction", "its root", Bound(turned, sp.sqrt(2 * f.gamma)), "cone", sp.Lambda(_y, sp.sqrt(_y))),
+    apply("triangle", "from c w to D by way of w/|w|", textbook.TRIANGLE.lemma, {textbook.both: worst, textbook.first: longer, textbook.second: turned}, {}),
+    combine("directions", "together", Bound(worst, _OFF), {"triangle": 1, "length": 1, "direction": 1}),
     combine("off", "times |a*|_1 M_1", Bound(f.outer_size * f.M_1 * worst, f.DISTANCE), {"directions": f.outer_size * f.M_1}),
     combine("together", "one after the other", _CLAIMS["representation"], {"homogeneous": 1, "off": 1}),
     chain=("homogeneous", "off"), quantities=(_measure(worst, "largest |c w - D_k| over the features"),),
@@ -78,19 +99,24 @@ SECOND = of_claim(
 )  # fmt: skip
 
 
+#: the chance that a quadruple puts a neuron into S_k
+into = sp.Symbol("P_S", nonnegative=True)
 _U, _WIDTH = sp.symbols("u width", positive=True)
 _WINDOW, _LEAST = sp.lambdify((_U, _WIDTH), f.window(_U, _WIDTH), ["scipy", "numpy"]), float(f.WINDOW)
 
 
 def _window(seed: int) -> Mapping[sp.Symbol, float]:
-    """p', and the chances of too few features with p' and with the exact window at a true chance of at least p."""
+    """A law of hits with lengths that make u lie in [1, U]; the chances of too few features, with p' and with the true chance."""
     rng = np.random.default_rng(seed)
-    p, share, ratio, count = rng.uniform(0.05, 1), rng.uniform(0.01, 1), 1 + rng.exponential(1) * (seed % 2), int(rng.integers(1, 80))  # fmt: skip
-    u = rng.uniform(1, ratio) if ratio > 1 else 1.0
-    exact = float(_WINDOW(u, share)) * rng.choice([p, min(1.0, 1.3 * p)])
-    least = _LEAST * p * share / ratio
+    p, share, count = rng.uniform(0.05, 1), float(rng.choice([1.0, rng.uniform(0.01, 1)])), int(rng.integers(1, 80))
+    # lengths of hits, and of biases of the truth, over the least: U is the largest of both
+    lengths, biases = 1 + rng.exponential(1, 3) * (seed % 2), 1 + rng.exponential(1) * (seed % 3 == 0)
+    u = np.append(lengths, lengths.max() * biases) * (1 if seed % 5 else biases)
+    exact = float(rng.dirichlet(np.ones(4)) @ [float(_WINDOW(one, share)) for one in u]) * p
+    least = _LEAST * p * share / u.max()
     return {
-        f.chance: p, f.eps_1: share, f.ratio: ratio, e.draws: count, fewer: stats.binom.cdf(np.ceil(count * least / 2) - 1, count, exact),
+        f.chance: p, f.eps_1: share, f.ratio: u.max(), into: exact, e.draws: count,
+        fewer: stats.binom.cdf(np.ceil(count * least / 2) - 1, count, exact),
         promised: stats.binom.cdf(np.floor(count * least / 2), count, least),
     }  # fmt: skip
 
@@ -98,11 +124,18 @@ def _window(seed: int) -> Mapping[sp.Symbol, float]:
 _CHERNOFF = sp.exp(-e.EXPECTED / 8)
 EMERGENCE = of_claim(
     e.EMERGENCE, "emergence",
-    sampled("p' is a chance", "of the window, given a hit, times that of a hit", Bound(f.CHANCE, sp.S.One), _window),
+    sampled("ratio", "U is a product of two ratios of a size and its least value", Bound(sp.S.One, f.ratio), _window),
+    sampled("share", "eps_1 lies in (0, 1]", Bound(f.eps_1, sp.S.One), _window),
+    combine("inverse", "by U", Bound(1 / f.ratio, sp.S.One), {"ratio": 1 / f.ratio}),
+    apply("window", "the chance that U |g| is within eps_1 of 1", LEAST.lemma, {v: 1 / f.ratio}, {"share": "share", "inverse": "inverse"}),
+    sampled("quadruple", "of a neuron and its copies one has its output weight turned to D_k; given a hit it has length u |g|, 1 <= u <= U, and the window narrows with u", Bound(f.chance * f.window(f.ratio, f.eps_1), into), _window),
+    combine("p'", "so a quadruple is in S_k with chance p' at least", Bound(f.CHANCE, into), {"window": f.chance, "quadruple": 1}),
+    sampled("a chance", "is at most 1", Bound(into, sp.S.One), _window),
+    combine("p' is a chance", "so p' is", Bound(f.CHANCE, sp.S.One), {"p'": 1, "a chance": 1}),
     apply("Chernoff", "at half the mean", textbook.CHERNOFF.lemma, {textbook.chance: promised, textbook.count: e.draws, textbook.share: f.CHANCE}, {"share": "p' is a chance"}, _P),
-    sampled("window", "a quadruple is in S_k with chance p' at least: one of +-a is turned to D_k, and u eps_1-windows have the chance (2 Phi(2) - 1) eps_1/U or more", Bound(fewer, promised), _window),
+    sampled("more", "of independent quadruples at least as many are in S_k as with chance p'", Bound(fewer, promised), _window, "p'"),
     apply("union", "over two features", textbook.UNION.lemma, {textbook.both: missed, textbook.first: fewer, textbook.second: fewer}, {}),
-    combine("failure", "so a feature is missed this often at most", Bound(missed, e.FEATURES * _CHERNOFF), {"union": 1, "window": 2, "Chernoff": 2}),
+    combine("failure", "so a feature is missed this often at most", Bound(missed, e.FEATURES * _CHERNOFF), {"union": 1, "more": 2, "Chernoff": 2}),
     combine("together", "on the event", _CLAIMS["emergence"], {f"{EVENT}features": 1}),
     chain=("together",), events=(Event("features", _CLAIMS["emergence"], missed),), failure="failure",
 )  # fmt: skip

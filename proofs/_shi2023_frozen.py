@@ -44,6 +44,7 @@ def _run(own: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _hard(seed: int) -> Mapping[sp.Symbol, float]:
     rng = np.random.default_rng(seed)
     plan = {
@@ -70,15 +71,19 @@ _RATE = of_claim(
     combine("together", "one after the other", _CLAIMS["rate"], {"falling": 1, "added": 1}),
     quantities=(_measure(total, "sum of the gaps"),),
 )  # fmt: skip
+#: |a_1 - u| is at most D_1
+BALL = (
+    apply("triangle", "|a_1 - u| is at most the sum", textbook.TRIANGLE.lemma, {textbook.both: r9.far, textbook.first: r9.start, textbook.second: u}, {}),
+    sampled("ball", "u is in the ball", Bound(u, r9.B), _hard),
+    combine("start", "together", Bound(r9.far, r9.D_1), {"triangle": 1, "ball": 1}),
+    monotone("squared", "squared", Bound(r9.far**2, r9.D_1**2), "start", sp.Lambda(_y, _y**2)),
+)  # fmt: skip
 _INNER = r9.far**2 + 2 * (r9.T - 1) * r9.other_loss / r9.L
 _ROOM = r9.D_1**2 + 2 * (r9.T - 1) * r9.other_loss / r9.L
 _NORM = of_claim(
     r9.FROZEN, "norm",
     sampled("grown", "the same inequality with a loss of at least 0, T - 1 times", Bound(most**2, _INNER), _hard),
-    apply("triangle", "|a_1 - u| is at most the sum", textbook.TRIANGLE.lemma, {textbook.both: r9.far, textbook.first: r9.start, textbook.second: u}, {}),
-    sampled("ball", "u is in the ball", Bound(u, r9.B), _hard),
-    combine("start", "together", Bound(r9.far, r9.D_1), {"triangle": 1, "ball": 1}),
-    monotone("squared", "squared", Bound(r9.far**2, r9.D_1**2), "start", sp.Lambda(_y, _y**2)),
+    *BALL,
     combine("grown far", "together", Bound(most**2, _ROOM), {"grown": 1, "squared": 1}),
     monotone("root", "its root", Bound(most, sp.sqrt(_ROOM)), "grown far", sp.Lambda(_y, sp.sqrt(_y))),
     sampled("from u", "|a_t| <= |u| + |a_t - u|", Bound(r9.norm_most, u + most), _hard),

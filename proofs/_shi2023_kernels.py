@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -10,7 +11,7 @@ import sympy as sp
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.proof import GIVEN, Proof, of_claim
-from theorycheck.proof_steps import combine, monotone, sampled
+from theorycheck.proof_steps import combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems.shi2023 import fixed
@@ -24,6 +25,7 @@ _OF_SIZE, _HARDEST = f"{GIVEN}features of size 1", f"{GIVEN}the hardest"
 _y = sp.Symbol("y", nonnegative=True)
 
 
+@lru_cache(maxsize=64)
 def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     """Features of all kinds, and any w within the ball: steps hold for each, so for the best."""
     rng = np.random.default_rng(seed)
@@ -113,7 +115,17 @@ _AVERAGE = of_claim(
     chain=(), quantities=(_RANK, _EXPLAINED),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (_BESSEL_WHOLE, _CORRELATION, _THIS, _HINGE, _AVERAGE)
-REASONS = {
-    "shi2023.kernels network": "that the zig-zag is the parity is an identity in each k, checked in exact arithmetic by the tests"
-}
+_i, _j = sp.symbols("i j", integer=True, nonnegative=True)
+_sign = sp.Symbol("s", real=True)
+_HEIGHT = 1 / sp.sqrt(r10.k)
+_NETWORK = of_claim(
+    r10.KERNELS, "network",
+    identity("left end", "at t = -k/sqrt k only the first neuron is on, with weight (-1)^k sqrt k and its kink at -(k + 1)/sqrt k", sp.sqrt(r10.k) * ((r10.k + 1) * _HEIGHT - r10.k * _HEIGHT), sp.S.One),
+    identity("slopes", "between the i-th kink and the next, over (-1)^k sqrt k", 1 - 2 * sp.Sum((-1) ** _j, (_j, 0, _i)), -((-1) ** _i)),
+    identity("to the next kink", "so the slope is -s sqrt k where s = (-1)^(k - i) is the value, and 2/sqrt k further that is -s", _sign - _sign * sp.sqrt(r10.k) * 2 * _HEIGHT, -_sign),
+    sampled("on the data", "t = (2 i - k)/sqrt k for samples with k - i minus ones in A, whose parity is (-1)^(k - i)", Bound(sp.S.One, r10.fitted), _drawn, _HARDEST, "left end", "slopes", "to the next kink"),
+    combine("together", "with room for rounding", _CLAIMS["network"], {"on the data": 1, REST: r10.TAU}),
+    chain=("together",),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (_BESSEL_WHOLE, _CORRELATION, _THIS, _HINGE, _AVERAGE, _NETWORK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -12,14 +13,20 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.proof import GIVEN, Proof, of_claim
-from theorycheck.proof_steps import combine, sampled
+from theorycheck.proof_steps import Step, combine, monotone, sampled
 from theorycheck.statement import Bound, Quantity
+from theorycheck.symbolic.gaussian import MU, QU
+from theorycheck.symbolic.population import GATE
 from theorycheck.theorems.shi2023 import mixture as x
 from theorycheck.theorems.shi2023 import setting as s
 from theorycheck.theorems.shi2023 import truth_mixture as t
 
 #: P(own neuron is less than 1/c above its bias), c sum E max(., 0) and sum P(> 0) of neurons of the other label
 below, harm, others = sp.symbols("P_below E_others P_others", nonnegative=True)
+#: of one component: its own neuron's mean height above 1/c, another's below 0, and the deviation of both
+above, under = sp.symbols("h_own h_other", real=True)
+sigma = sp.Symbol("sigma_i", positive=True)
+_z = sp.Symbol("z", real=True)
 _CLAIMS = {claim.label: claim.bound for claim in t.TRUTH_MIXTURE.claims}
 _OWN, _SILENT = (f"{GIVEN}{part.label}" for part in t.TRUTH_MIXTURE.assumptions)
 
@@ -38,6 +45,17 @@ def _exact(own: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+def _component(own: Instance, seed: int) -> Mapping[sp.Symbol, float]:
+    """Mean heights on one of the components, of its own neuron and of the highest with the other label."""
+    law, i = x.law_of(own), seed % own.n
+    heights = own.weights @ law.means[i] - own.parameters["h"]
+    against = np.where(law.labels != law.labels[i], heights, -np.inf)
+    return {
+        above: float(heights[i] - 1 / own.parameters["c"]), under: float(-against.max()), sigma: float(np.sqrt(law.covariances[i, 0, 0])),
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=64)
 def _allowed(seed: int) -> Mapping[sp.Symbol, float]:
     """A mixture for which the premises hold, often just so; what they say nothing about is left open."""
     rng = np.random.default_rng(seed)
@@ -46,10 +64,12 @@ def _allowed(seed: int) -> Mapping[sp.Symbol, float]:
     run = Run(made)
     read = {part.symbol: part.measure for part in t.TRUTH_MIXTURE.quantities if part.symbol not in (t.hinge, t.wrong)}
     found = {symbol: float(measure(run).value) for symbol, measure in read.items()}
+    found |= _component(made, seed)
     good = min(found[t.near], found[t.far]) >= 0
     return found | (dict(_exact(made)) if good else dict.fromkeys((below, harm, others), np.nan))
 
 
+@lru_cache(maxsize=64)
 def _points(seed: int) -> Mapping[sp.Symbol, float]:
     """The inequalities hold sample by sample, so under any law: here the uniform one on a few."""
     rng = np.random.default_rng(seed)
@@ -81,11 +101,25 @@ _MEASURED = (
     _measure(harm, "c times the mean height of neurons of the other label"),
     _measure(others, "chance that neurons of the other label fire, added"),
 )
-_BELOW = sampled("own", "the own neuron is kappa sigma_i above that in the mean", Bound(below, t.TAIL), _allowed, _OWN)
+
+
+def _tail(label: str, least: sp.Symbol, height: sp.Expr, given: str) -> tuple[Step, ...]:
+    """Steps to ``Phi(-height/sigma) <= Phi(-kappa)`` for one component from the least room over all."""
+    return (
+        sampled(f"{label}: room", "the least room is at most that on one component", Bound(least + t.kappa * sigma, height), _allowed),
+        combine(f"{label}: margin", "so this is kappa deviations at least", Bound(t.kappa, height / sigma), {f"{label}: room": 1 / sigma, given: 1 / sigma}),
+        monotone(f"{label}: tail", "and the tail falls", Bound(GATE.subs({MU: -height / sigma, QU: 1}), t.TAIL), f"{label}: margin", sp.Lambda(_z, GATE.subs({MU: -_z, QU: 1}))),
+    )  # fmt: skip
+
+
+_BELOW = (
+    *_tail("own", t.near, above, _OWN),
+    sampled("own", "as it is on every component, so it is in the mean", Bound(below, t.TAIL), _allowed, "own: tail", _OWN),
+)  # fmt: skip
 HINGE = of_claim(
     t.TRUTH_MIXTURE, "hinge",
     sampled("sample by sample", "(1 - y f*)_+ is at most 1 where the own neuron is short, and c max(., 0) for each of the others", Bound(t.hinge, below + harm), _points),
-    _BELOW,
+    *_BELOW,
     sampled("others", "they are kappa sigma_i below their bias in the mean: E max(sigma Z - kappa sigma, 0)", Bound(harm, _HARM), _allowed, _SILENT),
     combine("both", "added", Bound(below + harm, t.HINGE), {"own": 1, "others": 1}),
     combine("together", "one after the other", _CLAIMS["hinge"], {"sample by sample": 1, "both": 1}),
@@ -94,8 +128,8 @@ HINGE = of_claim(
 SIGNS = of_claim(
     t.TRUTH_MIXTURE, "signs",
     sampled("sample by sample", "a sign is wrong only if the own neuron is short or another fires", Bound(t.wrong, below + others), _points),
-    _BELOW,
-    sampled("others", "of at most r - 1 components each", Bound(others, _REST), _allowed, _SILENT),
+    *_BELOW, *_tail("others", t.far, under, _SILENT),
+    sampled("others", "of at most r - 1 components each", Bound(others, _REST), _allowed, "others: tail", _SILENT),
     combine("both", "added", Bound(below + others, t.WRONG), {"own": 1, "others": 1}),
     combine("together", "one after the other", _CLAIMS["signs"], {"sample by sample": 1, "both": 1}),
     chain=("sample by sample", "both"), quantities=(_MEASURED[0], _MEASURED[2]),

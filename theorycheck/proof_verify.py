@@ -199,12 +199,16 @@ def _monotone(step: Step, facts: Mapping[str, Bound], equal: Set[str], taken: Se
 
 def _sign(slope: sp.Expr, told: Iterable[Bound], signs: Mapping[sp.Symbol, sp.Expr]) -> int:
     """Return 1 or -1 for a derivative of that sign (or 0), 0 if it is not seen."""
+    slacks = [(fact.rhs - fact.lhs).xreplace(signs) for fact in told]
+    # what a fact says word for word needs no search
+    for sign in (1, -1):
+        if any(sp.expand(slack - sign * slope) == 0 for slack in slacks):
+            return sign
     if nonnegative(slope):
         return 1
     if nonnegative(-slope):
         return -1
-    for fact in told:
-        slack = (fact.rhs - fact.lhs).xreplace(signs)
+    for slack in slacks:
         for sign in (1, -1):
             if not difference(slack - sign * slope):
                 return sign

@@ -12,7 +12,20 @@ from scipy import stats
 from theorycheck.proof import Proof
 from theorycheck.proof_steps import cited
 from theorycheck.statement import Bound
-from theorycheck.textbook import angle, chance, count, entry, excess, expected, first, lipschitz, mean, size
+from theorycheck.textbook import (
+    angle,
+    both,
+    chance,
+    count,
+    entry,
+    excess,
+    expected,
+    first,
+    lipschitz,
+    mean,
+    second,
+    size,
+)
 
 
 def _count_above(seed: int) -> Mapping[sp.Symbol, float]:
@@ -90,4 +103,68 @@ NORM = entry(
     cited("Gordon", "E |G| <= sqrt n + sqrt M, G of n rows and M columns, standard normal", Bound(mean, sp.sqrt(size) + sp.sqrt(count)), "Davidson, Szarek, Handbook of the Geometry of Banach Spaces 1 (2001), Theorem II.13", _norm, count=16),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM)
+
+def _product(seed: int) -> Mapping[sp.Symbol, float]:
+    """Two vectors, now and then parallel, and their inner product."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((2, int(rng.integers(1, 5)))) * 10 ** rng.uniform(-2, 2, (2, 1))
+    b = a * rng.normal() if seed % 3 == 0 else b
+    return {both: float(abs(a @ b)), first: float(np.linalg.norm(a)), second: float(np.linalg.norm(b))}
+
+
+CAUCHY = entry(
+    "Cauchy and Schwarz", {},
+    cited("Cauchy and Schwarz", "|<a, b>| <= |a| |b|", Bound(both, first * second), "Rudin, Principles of Mathematical Analysis, Theorem 1.35", _product),
+)  # fmt: skip
+
+
+def _signs_above(seed: int) -> Mapping[sp.Symbol, float]:
+    """A sum of random signs with squared weights that add up to 1, on one side: all cases counted."""
+    rng = np.random.default_rng(seed)
+    weights = np.sqrt(rng.dirichlet(np.full(rng.integers(1, 9), 0.7)))
+    sums = np.array(list(product((-1, 1), repeat=len(weights)))) @ weights
+    bar = float(rng.choice([rng.exponential(1), sums.max() - 1e-12]))
+    return {chance: float(np.mean(sums >= bar)), excess: bar}
+
+
+SIGNS_ABOVE = entry(
+    "random signs, one side", {},
+    cited("Hoeffding", "P(sum v_j a_j >= u) <= exp(-u^2/2), |v| = 1", Bound(chance, sp.exp(-(excess**2) / 2)), "Hoeffding, JASA 58 (1963), Theorem 2", _signs_above),
+)  # fmt: skip
+
+
+def _mean_above(seed: int) -> Mapping[sp.Symbol, float]:
+    """The mean of M independent variables that are 0 or L: each changes it by L/M."""
+    rng = np.random.default_rng(seed)
+    m, p, length, above = int(rng.integers(1, 60)), float(rng.uniform(0, 1)), float(rng.exponential(2)), float(rng.uniform(0, 0.6))  # fmt: skip
+    return {
+        chance: float(stats.binom.sf(np.ceil(m * (p + above)) - 1, m, p)), count: m, excess: length * above,
+        lipschitz: length,
+    }  # fmt: skip
+
+
+BOUNDED_DIFFERENCES = entry(
+    "bounded differences", {},
+    cited("McDiarmid", "P(F >= E F + u) <= exp(-2 M u^2/L^2), F a function of M independent variables, each of which changes it by at most L/M", Bound(chance, sp.exp(-2 * count * excess**2 / lipschitz**2)), "Boucheron, Lugosi, Massart, Concentration Inequalities (2013), Theorem 6.2", _mean_above),
+)  # fmt: skip
+
+
+def _uniform(seed: int) -> Mapping[sp.Symbol, float]:
+    """Logistic losses of one feature, two or three points: all samples counted, the supremum taken over a grid."""
+    rng = np.random.default_rng(seed)
+    points, m = int(rng.integers(2, 4)), int(rng.integers(1, 5))
+    signed, radius = rng.choice([-1.0, 1.0], points) * rng.uniform(0.2, 1, points), float(10 ** rng.uniform(-1, 1))
+    losses = np.logaddexp(0, -np.outer(np.linspace(-radius, radius, 41), signed))
+    samples = np.array(list(product(range(points), repeat=m)))
+    gaps = losses.mean(axis=1)[:, None] - losses[:, samples].mean(axis=2)
+    return {mean: float(gaps.max(axis=0).mean()), first: radius, second: float(np.abs(signed).max()), count: m}
+
+
+UNIFORM = entry(
+    "uniform convergence", {},
+    cited("Rademacher", "E sup (E l(<a, x>) - its mean over M samples) <= 2 R C/M^(1/2), |a| <= R, |x| <= C, l 1-Lipschitz", Bound(mean, 2 * first * second / sp.sqrt(count)), "Mohri, Rostamizadeh, Talwalkar, Foundations of Machine Learning (2018), proof of Theorem 3.3, Lemma 5.7 and Theorem 5.10", _uniform),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (
+    LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM, CAUCHY, SIGNS_ABOVE, BOUNDED_DIFFERENCES, UNIFORM,
+)  # fmt: skip
