@@ -20,7 +20,16 @@ from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.symbolic.tails import clopper_pearson
 from theorycheck.symbolic.thresholds import majority_coefficient
-from theorycheck.theorems.shi2023 import features, hits, linear, mixture, mixture_chance, parity, structured, truth_mixture
+from theorycheck.theorems.shi2023 import (
+    features,
+    hits,
+    linear,
+    mixture,
+    mixture_chance,
+    parity,
+    structured,
+    truth_mixture,
+)
 from theorycheck.theorems.shi2023 import setting as s
 from theorycheck.theorems.shi2023.gaussians import Mixture, isotropic, simplified_gradient
 from theorycheck.theorems.shi2023.parities import cube, positive_zigzag, share, uniform_gradient, zigzag
@@ -130,7 +139,12 @@ def _truth(law: Mixture, sigma: float, samples: int = 20_000) -> tuple[float, Ca
     opposed = max(int(np.sum(law.labels != sign)) for sign in law.labels)
     for margin in np.arange(0.25, 1 / (2 * sigma), 0.25):
         outer = 1 / (1 - 2 * margin * sigma)
-        at = {truth_mixture.kappa: margin, truth_mixture.c: outer, truth_mixture.deviation: sigma, truth_mixture.opposed: opposed}
+        at = {
+            truth_mixture.kappa: margin,
+            truth_mixture.c: outer,
+            truth_mixture.deviation: sigma,
+            truth_mixture.opposed: opposed,
+        }
         value = float(truth_mixture.HINGE.subs(at))
         best, chosen = min((best, chosen), (value, (margin * sigma, outer)))
     h, outer = chosen
@@ -180,14 +194,21 @@ def blocks(count: int, size: int, noise: int, margin: float, reach: float, windo
     }  # fmt: skip
     error, target = (float(one.subs(at)) for one in (structured.ERROR, structured.TARGET))
     left = float(structured.LEFT.subs(at))
-    chance = float(structured.EVENT.subs({**at, structured.rest: float(chi2.cdf(left, law.points.shape[1] - count)) if left > 0 else 0.0}))
+    chance = float(
+        structured.EVENT.subs(
+            {**at, structured.rest: float(chi2.cdf(left, law.points.shape[1] - count)) if left > 0 else 0.0}
+        )
+    )
     gamma, length = _cone(error, target)
     if error >= target:
         gamma, length = (asked[0], asked[1] * target) if asked else (gamma, length)
         chance = 0.0
     d = law.points.shape[1]
     direction = np.where(np.arange(d) < size, 1.0, 0.0) / math.sqrt(size)
-    net, means = positive_zigzag(size), law.points[:, : count * size].reshape(-1, count, size).sum(axis=2) / math.sqrt(size)
+    net, means = (
+        positive_zigzag(size),
+        law.points[:, : count * size].reshape(-1, count, size).sum(axis=2) / math.sqrt(size),
+    )
 
     def gradients(generator: np.random.Generator, m: int, b: float) -> Array:
         fires = law.points @ generator.standard_normal((m, d)).T > b
