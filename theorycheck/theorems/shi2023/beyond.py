@@ -42,10 +42,10 @@ class Task:
     radius: float
 
 
-TASKS: Mapping[str, Task] = {"uniform, 2 of 11": Task(11, 2, 0, 1.0), "structured, 5 of 11": Task(11, 5, 4, 2.0)}
+TASKS: Mapping[str, Task] = {"2 of 11": Task(11, 2, 0, 1.0), "5 of 11": Task(11, 5, 4, 2.0)}
 KINDS = ("one step", "both trained", "random ReLU", "kernel", "spread")
 #: b~, and the steps after the first one, of size ``STEP/N``
-BIAS, STEPS, STEP = 0.5, 800, 4.0
+BIAS, STEPS, STEP = 0.5, 500, 4.0
 
 
 @lru_cache(maxsize=4)

@@ -32,7 +32,7 @@ NEURONS: Mapping[str, float] = {"always on": -math.inf, "b = -1": -1.0, "b = -1/
 #: room for rounding at the edge of a set
 ROOM = 1e-9
 #: neurons that are drawn for a feature set, and for a network (quadruples), and its steps after the first one
-DRAWN, QUADRUPLES, STEPS = 2000, 30, 600
+DRAWN, QUADRUPLES, STEPS = 2000, 20, 600
 #: sizes of the truth's positive biases, factors c; what lengths and descent may cost each, and the chance that features do not emerge
 KINKS, FACTORS, ALLOWED, DELTA = (0.02, 0.05, 0.1, 0.2), np.geomspace(0.1, 40, 80), 0.1, 0.1
 
