@@ -42,7 +42,7 @@ class Task:
     radius: float
 
 
-TASKS: Mapping[str, Task] = {"2 of 11": Task(11, 2, 0, 1.0), "5 of 11": Task(11, 5, 4, 2.0)}
+TASKS: Mapping[str, Task] = {"2 of 13": Task(13, 2, 0, 1.0), "5 of 11": Task(11, 5, 4, 1.5)}
 KINDS = ("one step", "both trained", "random ReLU", "kernel", "spread")
 #: b~, and the steps after the first one, of size ``STEP/N``
 BIAS, STEPS, STEP = 0.5, 500, 4.0
@@ -84,7 +84,9 @@ def neurons(weights: Array, biases: Array) -> Features:
 @lru_cache(maxsize=4)
 def largest_eigenfunctions(width: int, count: int) -> tuple[NDArray[np.int64], Array]:
     """Return the ``count`` parities with the largest eigenvalues of the arc-cosine kernel on the cube, as indices, and these."""
-    form = dual(ACTIVATIONS["relu"].expr, "relu").closed_form.subs({QU: 1, QV: 1})
+    known = dual(ACTIVATIONS["relu"].expr, "relu")
+    assert known is not None
+    form = known.closed_form.subs({QU: 1, QV: 1})
     inner = np.clip(cube(width).mean(axis=1), -1.0, 1.0)
     values = fixed.walsh(np.asarray(sp.lambdify(RHO, form)(inner), dtype=float)[:, None])[:, 0]
     # parities of one size share their eigenvalue: what rounding makes of it must not choose among them

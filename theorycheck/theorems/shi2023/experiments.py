@@ -99,8 +99,8 @@ BEYOND = Experiment(
     title="Beyond kernels: fixed features, and one gradient step",
     reference=_place("R10 with R5.2 and R6"),
     standing=Standing.DERIVED,
-    protocol="y is the parity of k of D signs. 2 of 11: x is uniform; 5 of 11: it is structured, the 5 signs are all equal with chance 1/5. N features of mean square 1 on the cube and the best second "
-    "layer with |w| <= B (1; for 5 of 11, 2), hinge loss. One step: neurons of signs after a step that forgets the start. Both trained: from there "
+    protocol="y is the parity of k of D signs. 2 of 13: x is uniform; 5 of 11: it is structured, the 5 signs are all equal with chance 1/5. N features of mean square 1 on the cube and the best second "
+    "layer with |w| <= B (1; for 5 of 11, 1.5), hinge loss. One step: neurons of signs after a step that forgets the start. Both trained: from there "
     f"{beyond.STEPS} steps of size {beyond.STEP:g}/N of both layers, |w| not bounded. Fixed features get the parity that is hardest for them: random ReLU are the "
     "network's neurons before the step, with their later lengths; kernel: the N largest eigenfunctions of the arc-cosine kernel; spread: equally correlated with all "
     "parities, R10's best case. The whole population is enumerated.",

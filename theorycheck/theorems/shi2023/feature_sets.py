@@ -117,7 +117,7 @@ def gaussians(components: int, width: int, sigma: float, margin: float, xor: boo
     made = mixture_chance.MIXTURE_CHANCE.example(n=components, d=width, m=1, sigma=sigma, kappa=margin)
     chance, bias = _valued(mixture_chance.MIXTURE_CHANCE, made, mixture_chance.CHANCE), made.parameters["b"]
     means = np.eye(components, width)
-    labels = (-1.0) ** np.arange(components)
+    labels = np.where(np.arange(components) % 2 == 0, 1.0, -1.0)
     if xor:
         means, labels = np.vstack([means, -means]), np.concatenate([labels, labels])
     r = len(means)
