@@ -119,7 +119,7 @@ BEYOND = Experiment(
     ),
     arms="features",
     picture=Picture("map", "N", "hinge", "task", ("bound",)),
-    seeds=8,
+    seeds=6,
     shown=("hinge", "bound", "any", "error", "squares"),
 )  # fmt: skip
 
