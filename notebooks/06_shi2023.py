@@ -51,7 +51,7 @@ from theorycheck.theorems.shi2023 import beyond, emergence, end_to_end, experime
 from theorycheck.theorems.shi2023 import hyperparameters as hyper
 from theorycheck.theorems.shi2023 import setting as s
 
-plt.rcParams.update({"figure.figsize": (7, 4), "figure.dpi": 90, "axes.grid": True, "grid.alpha": 0.3})
+plt.rcParams.update({"figure.figsize": (7, 4), "figure.dpi": 78, "axes.grid": True, "grid.alpha": 0.3})
 proofs = {one.name: one for key in ("core", "textbook", "shi2023") for one in proof_files.proofs(key)}
 print(sum(name.startswith("shi2023") for name in proofs), "proofs of shi2023")
 
@@ -374,7 +374,7 @@ for name in ("shi2023.coupled coupled", "shi2023.end_to_end loss"):
     display(Markdown("\n".join(lines)))
 
 # %%
-plt.rcParams["savefig.dpi"] = 60
+plt.rcParams["savefig.dpi"] = 75
 last = proofs["shi2023.coupled coupled"]
 known = trusts([(one, one.check()) for one in (last, *proof_files.behind((last,)))])
 with tempfile.TemporaryDirectory() as folder:
