@@ -179,7 +179,7 @@ def _paired(figure: Any, experiment: Experiment, seen: Sequence[Observation]) ->
             {arm: {run.seed: run.numbers[plan.number] for run in runs if run.point[plan.x] == arm} for arm in arms},
         )
         for bound, dash in zip(plan.bounds, ("--", ":"), strict=False):
-            axes.axhline(np.mean([run.numbers[bound] for run in runs]), linestyle=dash, color="#555555", linewidth=1)
+            _level(axes, [[run.numbers[bound] for run in runs if run.point[plan.x] == arm] for arm in arms], dash)
         axes.set(xticks=range(len(arms)), xlim=(-0.5, len(arms) - 0.5), title=str(panel), ylim=(0, None))
         axes.set_xticklabels(list(arms))
     figure.supylabel(experiment.numbers[plan.number], fontsize=10)
@@ -187,6 +187,18 @@ def _paired(figure: Any, experiment: Experiment, seen: Sequence[Observation]) ->
         f"; {dash}: {experiment.numbers[bound]}" for bound, dash in zip(plan.bounds, ("dashed", "dotted"), strict=False)
     )
     figure.supxlabel(f"one thin line per seed; black: mean over seeds{lines}", fontsize=9)
+
+
+def _level(axes: Axes, groups: Sequence[Sequence[float]], dash: str) -> None:
+    """Draw the mean of a bound: one line, or one for each arm where arms have bounds of their own."""
+    means = [float(np.mean(group)) if group else math.nan for group in groups]
+    known = [mean for mean in means if not math.isnan(mean)]
+    style: dict[str, Any] = {"linestyle": dash, "color": "#555555", "linewidth": 1}
+    if np.ptp(known) <= 1e-9 * np.max(np.abs(known)):
+        axes.axhline(known[0], **style)
+        return
+    for k, mean in enumerate(means):
+        axes.plot([k - 0.4, k + 0.4], [mean, mean], **style)
 
 
 def _map(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> None:

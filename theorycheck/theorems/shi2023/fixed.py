@@ -61,7 +61,14 @@ def features(kind: int, points: Array, weights: Array, biases: Array, size: int,
 
 
 def least_hinge(signed: Array, chances: Array, radius: float) -> Measured:
-    """Return the least mean of ``max(0, 1 - <w, v_i>)`` with chances ``(n,)`` over ``|w| <= radius``; ``signed`` ``(n, N)`` are ``y_i Psi(x_i)``.
+    """Return the least mean hinge loss of :func:`best_in_ball`."""
+    return best_in_ball(signed, chances, radius)[0]
+
+
+def best_in_ball(signed: Array, chances: Array, radius: float) -> tuple[Measured, Array]:
+    """Return the least mean of ``max(0, 1 - <w, v_i>)`` with chances ``(n,)`` over ``|w| <= radius``, and a w that is nearly so good.
+
+    ``signed`` ``(n, N)`` are ``y_i Psi(x_i)``; the upper end of the interval is the loss of w.
 
     Weights ``alpha_i`` in [0, p_i] say that it is at least ``sum alpha - radius |sum alpha_i v_i|``. Those of the hinge with a
     rounded kink are nearly the best; all of them at once are what R10 uses.
@@ -88,10 +95,11 @@ def least_hinge(signed: Array, chances: Array, radius: float) -> Measured:
         w = minimize(rounded, 0.99 * best, jac=True, method="SLSQP", constraints=[ball], options={"maxiter": 200, "ftol": 1e-10}).x  # fmt: skip
         size = float(np.linalg.norm(w))
         w = w if size <= radius else w * (radius / size)
-        high = min(high, float(chances @ np.maximum(0.0, 1 - signed @ w)))
+        found = float(chances @ np.maximum(0.0, 1 - signed @ w))
+        high, best = (found, w) if found < high else (high, best)
         low = max(low, lower(chances * np.clip((1 - signed @ w) / SMOOTHING, 0.0, 1.0)))
     rounding = 1e-13 * (1 + radius * float(np.abs(signed).max(initial=0.0))) * max(count, 1)
-    return Measured.between(min(low, high) - rounding, high + rounding)
+    return Measured.between(min(low, high) - rounding, high + rounding), best
 
 
 def explained(transform: Array, chosen: NDArray[np.int64]) -> float:

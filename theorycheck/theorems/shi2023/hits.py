@@ -15,6 +15,7 @@ from theorycheck.symbolic.tails import clopper_pearson
 from theorycheck.theorems.shi2023.parities import margins
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 #: the chances that the interval lies above (below) the truth: those with which claims about frequencies are confirmed and refuted
 TOO_HIGH, TOO_LOW = 1e-2, 1e-6
@@ -23,23 +24,28 @@ TOO_HIGH, TOO_LOW = 1e-2, 1e-6
 DRAWN = 20_000
 
 
-def chance(surely: Array, possibly: Array) -> Measured:
+def chance(surely: Flags, possibly: Flags) -> Measured:
     """Return the chance of a hit from independent draws, ``(m,)`` each: which hit surely, and which may, as far as rounding tells."""
     low, high = clopper_pearson(int(np.sum(surely)), int(np.sum(possibly)), len(surely), TOO_HIGH, TOO_LOW)
     return Measured.between(low, high)
 
 
-def hit(gradients: Array, direction: Array, least_cosine: float, least_length: float, doubt: Array) -> Measured:
-    """Return the chance that a neuron's gradient is at least so long and so close to ``+-direction`` (a unit vector).
+def hitting(gradients: Array, direction: Array, least_cosine: float, least_length: float, doubt: Array) -> tuple[Flags, Flags]:  # fmt: skip
+    """Return which gradients surely, and which possibly, are at least so long and so close to ``+-direction`` (a unit vector).
 
-    ``gradients`` is ``(m, d)`` with independent rows, each known up to ``doubt`` ``(m,)``.
+    ``gradients`` is ``(m, d)``, each row known up to ``doubt`` ``(m,)``.
     """
     lengths = np.linalg.norm(gradients, axis=1)
     along = np.abs(gradients @ direction)
     # |along| - least_cosine |G| changes by at most twice the change of G
     slack = np.minimum(along - least_cosine * lengths - 2 * doubt, lengths - least_length - doubt)
     loose = np.minimum(along - least_cosine * lengths + 2 * doubt, lengths - least_length + doubt)
-    return chance(slack >= 0, (loose >= 0) & np.isfinite(loose))
+    return slack >= 0, (loose >= 0) & np.isfinite(loose)
+
+
+def hit(gradients: Array, direction: Array, least_cosine: float, least_length: float, doubt: Array) -> Measured:
+    """Return the chance of :func:`hitting` from independent rows."""
+    return chance(*hitting(gradients, direction, least_cosine, least_length, doubt))
 
 
 def event_chance(blocks: int, size: int, width: int, margin: float, length: float, filled: bool, seed: int) -> Measured:
