@@ -74,7 +74,7 @@ def _measured(symbol: sp.Symbol, says: str, read: Callable[[Instance], float]) -
 _SPREAD = of_claim(
     b.BATCH, "spread",
     sampled("variance", "the mean of n independent g has E|G_n - G|^2 = (E|g|^2 - |G|^2)/n", Bound(b.spread, square / b.n), _sizes),
-    sampled("gate", "|g| is |x| or 0", Bound(square, b.B_2), _sizes),
+    sampled("gate", "|g| is |x| or 0", Bound(square, b.B_2), _sizes, f"{GIVEN}labels"),
     combine("over n", "over the batch", Bound(square / b.n, b.SPREAD), {"gate": 1 / b.n}),
     combine("together", "one after the other", _CLAIMS["spread"], {"variance": 1, "over n": 1}),
     chain=("variance", "over n"), quantities=(_measured(square, "largest E|g|^2 of one sample's gradient g", _square),),

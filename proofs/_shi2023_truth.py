@@ -21,7 +21,7 @@ from theorycheck.theorems.shi2023 import truth_mixture as t
 #: P(own neuron is less than 1/c above its bias), c sum E max(., 0) and sum P(> 0) of neurons of the other label
 below, harm, others = sp.symbols("P_below E_others P_others", nonnegative=True)
 _CLAIMS = {claim.label: claim.bound for claim in t.TRUTH_MIXTURE.claims}
-_OWN, _SILENT = (f"{GIVEN}{part.label}" for part in t.TRUTH_MIXTURE.assumptions)
+_LABELS, _OWN, _SILENT = (f"{GIVEN}{part.label}" for part in t.TRUTH_MIXTURE.assumptions)
 
 
 def _exact(own: Instance) -> Mapping[sp.Symbol, float]:
@@ -84,7 +84,7 @@ _MEASURED = (
 _BELOW = sampled("own", "the own neuron is kappa sigma_i above that in the mean", Bound(below, t.TAIL), _allowed, _OWN)
 HINGE = of_claim(
     t.TRUTH_MIXTURE, "hinge",
-    sampled("sample by sample", "(1 - y f*)_+ is at most 1 where the own neuron is short, and c max(., 0) for each of the others", Bound(t.hinge, below + harm), _points),
+    sampled("sample by sample", "(1 - y f*)_+ is at most 1 where the own neuron is short, and c max(., 0) for each of the others", Bound(t.hinge, below + harm), _points, _LABELS),
     _BELOW,
     sampled("others", "they are kappa sigma_i below their bias in the mean: E max(sigma Z - kappa sigma, 0)", Bound(harm, _HARM), _allowed, _SILENT),
     combine("both", "added", Bound(below + harm, t.HINGE), {"own": 1, "others": 1}),
@@ -93,7 +93,7 @@ HINGE = of_claim(
 )  # fmt: skip
 SIGNS = of_claim(
     t.TRUTH_MIXTURE, "signs",
-    sampled("sample by sample", "a sign is wrong only if the own neuron is short or another fires", Bound(t.wrong, below + others), _points),
+    sampled("sample by sample", "a sign is wrong only if the own neuron is short or another fires", Bound(t.wrong, below + others), _points, _LABELS),
     _BELOW,
     sampled("others", "of at most r - 1 components each", Bound(others, _REST), _allowed, _SILENT),
     combine("both", "added", Bound(below + others, t.WRONG), {"own": 1, "others": 1}),

@@ -65,6 +65,17 @@ def test_overfitting_breaks_the_original_and_not_the_corrected_bounds():
     assert set(outcomes.values()) == {Outcome.CONFIRMED}
 
 
+def test_how_far_the_stopped_descent_may_go_is_known_before_the_sample():
+    """The deviation is bounded for a ball that does not depend on the sample, so neither may the radius: L does."""
+    bounds = {claim.label: claim.bound.rhs for claim in FROZEN.claims}
+    assert frozen.L not in bounds["stopped"].free_symbols
+    assert frozen.STOPPED.free_symbols <= {frozen.B, frozen.start, frozen.size, frozen.zero}
+    instance = frozen._hard("sphere", {**PLAN, "samples": 3, "steps": 40, "m": 5, "outer": 10.0})
+    for draw in range(5):
+        sample = instance.redraw(instance, draw)
+        assert frozen.descended(sample)["L"] <= float(frozen._size(sample).value) ** 2 / 4
+
+
 @pytest.mark.parametrize(
     ("flags", "said"), [({"B": 0.0}, "--B"), ({"delta": 1.0}, "--delta"), ({"steps": 1}, "--steps"), ({"samples": 0}, "--samples")]
 )  # fmt: skip
