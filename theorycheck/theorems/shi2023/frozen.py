@@ -48,11 +48,11 @@ def deviation(radius: sp.Expr) -> sp.Expr:
     return 2 * radius * size / sp.sqrt(n) + 2 * (zero + radius * size) * sp.sqrt(sp.log(2 / delta) / (2 * n))
 
 
-OPTIMISATION = L * D_1**2 / (2 * (T - 1))
-#: (iii) and (ii): how far the weights may go; no sample's L is above C^2/4
+OPTIMISATION = RATE.subs(far, D_1) / (T - 1)
+#: (iii) and (ii): how far the weights may go; no sample's L is above C^2/4, and only the last step leads away from u
 INSIDE = B
 SMOOTH = size**2 / 4
-STOPPED = B + sp.sqrt(D_1**2 + 2 * (zero + B * size) / SMOOTH)
+STOPPED = NORM.subs({T: 2, other_loss: zero + B * size, L: SMOOTH})
 TAU = sp.Rational(1, 10**9)
 
 
