@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
-from scipy.stats import chi2
 
+from theorycheck.flow import Run
 from theorycheck.theorems.shi2023 import features, mixture, mixture_chance, structured
 from theorycheck.theorems.shi2023 import setting as s
 from theorycheck.theorems.shi2023.parities import margins
@@ -27,10 +27,13 @@ def test_the_event_of_a_mixture_is_as_likely_as_promised_and_every_neuron_of_it_
     means = np.eye(r, d) * np.array([[own], [1.4], [1.7]])[:r]
     numbers = {"kappa": margin, "b": bias, "R_0": reach, "h": window}
     law = means, sigmas, np.full(r, 1 / r), np.ones(r)
-    values = mixture_chance._values(mixture_chance._drawn(law, 1, numbers, 0, 0, {}, ()))
+    own_case = mixture_chance._drawn(law, 1, numbers, 0, 0, {}, ())
+    values = mixture_chance._values(own_case)
     low, most = (float(one.subs(values)) for one in (mixture_chance.A, mixture_chance.B))
     left = float(mixture_chance.LEFT.subs(values))
-    chance = float(mixture_chance.CHANCE.subs(values).subs(mixture_chance.rest, chi2.cdf(left, d - r)).evalf())
+    chance = float(
+        mixture_chance.CHANCE.subs(values).subs(mixture_chance.rest, mixture_chance._rest(Run(own_case)).value).evalf()
+    )
     assert most > 0
     assert 0.002 < chance < 0.5
     weights = np.random.default_rng(case).standard_normal((COUNT, d))
@@ -59,7 +62,9 @@ def test_the_event_of_a_structured_parity_is_as_likely_as_promised_and_has_its_e
     }
     low, most = (float(one.subs(values)) for one in (structured.A, structured.C))
     left = float(structured.LEFT.subs(values))
-    chance = float(structured.EVENT.subs(values).subs(structured.rest, chi2.cdf(left, d - r)).evalf())
+    numbers = {"kappa": kappa, "R_0": reach, "h": window, "seed": 0.0}
+    lone = structured._made((r, size, noise, filled, 1, False), np.ones((1, d)), np.ones(1), numbers, {})
+    chance = float(structured.EVENT.subs(values).subs(structured.rest, structured._rest(Run(lone)).value).evalf())
     assert 0.002 < chance < 0.5
     weights = np.random.default_rng([case, 5]).standard_normal((COUNT, d))
     heights = weights[:, : r * size].reshape(-1, r, size).sum(axis=2) / np.sqrt(size)
