@@ -82,6 +82,17 @@ def test_labels_of_another_parity_are_not_judged():
     assert outcomes["average"] is Outcome.CONFIRMED
 
 
+def test_data_without_the_whole_cube_are_not_judged():
+    """Of half a cube nothing is known: p_o would be 2, and the bound above any hinge loss."""
+    from dataclasses import replace
+
+    instance = KERNELS.example(d=6, k=3, m=2, B=0.1)
+    half = instance.inputs[:, 0] > 0
+    some = replace(instance, inputs=instance.inputs[half], labels=instance.labels[half])
+    outcomes = {verdict.claim: verdict.outcome for verdict in check(KERNELS, some).verdicts}
+    assert not {outcomes["hinge"], outcomes["this parity"]} & {Outcome.CONFIRMED, Outcome.REFUTED}
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [({"d": 13}, "--d"), ({"k": 11}, "--k"), ({"m": 0}, "--m"), ({"B": 0.0}, "--B"), ({"features": "best"}, "--features"), ({"copies": -1}, "--copies")],

@@ -110,20 +110,21 @@ def descended(instance: Instance) -> dict[str, float]:
     u = _best(instance)[0]
     wanted = _loss(signed @ u)
     a, ball, early = a_1.copy(), _into(a_1, radius), a_1.copy()
-    short, gaps, norms = 4 / float(_size(instance).value) ** 2 if step else 0.0, [], []
-    for t in range(count):
+    short, far_off, gaps, norms = 4 / float(_size(instance).value) ** 2 if step else 0.0, True, [], []
+    for _ in range(count):
         gaps.append(_loss(signed @ a) - wanted)
         norms.append(float(np.linalg.norm(a)))
-        if t and _loss(signed @ early) > wanted:
-            early = early - short * _slope(signed, early)
-        last, last_ball = a, ball
+        # what it is after the last state is not asked for: the descents are a step ahead
+        last, last_ball, last_early = a, ball, early
+        far_off = far_off and _loss(signed @ early) > wanted
+        early = early - short * _slope(signed, early) if far_off else early
         a = a - step * _slope(signed, a)
         ball = _into(ball - step * _slope(signed, ball), radius)
     after = np.arange(count)
     return {
         "L": smooth, "other": wanted, "far": float(np.linalg.norm(a_1 - u)), "gap": float(np.max((after * gaps)[1:])),
         "gap_from_first": float(np.max((after + 1) * gaps)), "most": max(norms), "projected": _loss(whole @ last_ball),
-        "wrong": float(np.mean(whole @ last_ball <= 0)), "stopped": _loss(whole @ early), "free": _loss(whole @ last), "u": float(np.linalg.norm(u)),
+        "wrong": float(np.mean(whole @ last_ball <= 0)), "stopped": _loss(whole @ last_early), "free": _loss(whole @ last), "u": float(np.linalg.norm(u)),
     }  # fmt: skip
 
 
