@@ -91,3 +91,19 @@ def test_the_distance_of_a_feature_is_that_of_its_cosine_and_its_length():
         for share in (0.2, 1.0):
             assert per_unit(0.0, share) == share
             assert max(np.linalg.norm(c * turned - [1, 0]) for c in (1 - share, 1 + share)) <= per_unit(gamma, share)
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_one_sign_of_noise_that_decides_a_component_needs_both_parts_of_its_error(size):
+    """R6 with one block, no uniform part: the neuron misses half of its component, by a margin just below one noise length."""
+    numbers = {"kappa": 0.1, "R_0": 1.0, "h": 1.0, "seed": 0.0}
+    weights = np.array([[3 / size] * size + [1.0001]])
+    instance = structured._made((1, size, 1, False, 1, False), weights, np.array([2.0]), numbers, {})
+    found = structured._found(instance)
+    off = np.linalg.norm(found["gradient"] - found["target"])
+    assert off == pytest.approx(0.5 * np.sqrt(size + 1) / 2)
+    tails, roots = float(found["tails"][0]), float(found["root_tails"][0])
+    error = structured.ERROR.subs({structured.chance: sp.Rational(1, 2), structured.k: size, structured.r: 1, structured.tails: tails, structured.root_tails: roots})  # fmt: skip
+    assert off <= error
+    # with noise of one sign and a block of one the block's part is too little; with a wide block the block's part has to grow
+    assert off > (0.5 * tails if size == 1 else 0.5 * (tails + roots))
