@@ -254,3 +254,11 @@ def test_labels_that_are_not_signs_are_not_judged(label, flags, claims):
     for times in (0.5, 3.0):
         found = outcomes_of(label, replace(instance, labels=times * instance.labels))
         assert not {found[claim] for claim in claims} & {Outcome.CONFIRMED, Outcome.REFUTED}, found
+
+
+def test_a_sample_on_a_kink_but_for_rounding_may_be_on_it():
+    """0.1 + 0.2 is 0.3 and another double."""
+    on = s.gate_margin(np.array([[0.1, 0.2]]), np.ones((1, 2)), np.array([0.3]))
+    assert float(on.value - on.error) <= 0 < float(on.value + on.error) < 1e-14
+    off = s.gate_margin(np.array([[0.1, 0.2]]), np.ones((1, 2)), np.array([0.3 + 1e-14]))
+    assert float(off.value - off.error) > 0

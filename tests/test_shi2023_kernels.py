@@ -45,6 +45,19 @@ def test_least_hinge_encloses_the_minimum_in_one_dimension(radius):
     assert abs(best - float(found.value)) < 3 * float(found.error) + 1e-4 * radius
 
 
+def test_what_features_explain_does_not_depend_on_their_size():
+    """One parity after another by least squares, for features of very different lengths, two of them parallel."""
+    values = np.random.default_rng(2).standard_normal((32, 4)) * np.array([1.0, 0.1, 1e-4, 1.0])
+    values[:, 3] = 2 * values[:, 0]
+    chosen, found = fixed.sets(5, 2), 0.0
+    for index in chosen:
+        wanted = fixed.parity_of(cube(5), int(index))
+        fit = values @ np.linalg.lstsq(values, wanted, rcond=1e-12)[0]
+        found += 1 - float(np.mean((wanted - fit) ** 2))
+    assert found == pytest.approx(fixed.explained(fixed.walsh(values), chosen), rel=1e-9)
+    assert found < 3 < 1.2 * len(chosen)
+
+
 def test_the_best_features_of_this_size_meet_the_bound():
     """Spread over all parities they correlate with each like the root of N/C, and with small weights the hinge is a line."""
     instance = KERNELS.example(features="spread", B=0.1, d=8, k=4, m=5)

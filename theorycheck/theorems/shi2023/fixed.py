@@ -91,7 +91,8 @@ def least_hinge(signed: Array, chances: Array, radius: float) -> Measured:
         high = min(high, float(chances @ np.maximum(0.0, 1 - signed @ w)))
         low = max(low, lower(chances * np.clip((1 - signed @ w) / SMOOTHING, 0.0, 1.0)))
     rounding = 1e-13 * (1 + radius * float(np.abs(signed).max(initial=0.0))) * max(count, 1)
-    return Measured.between(min(low, high) - rounding, high + rounding)
+    # not cut at the upper end: a lower end above it is a mistake, which has to be seen
+    return Measured.between(low - rounding, high + rounding)
 
 
 def explained(transform: Array, chosen: NDArray[np.int64]) -> float:
