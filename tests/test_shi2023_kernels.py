@@ -65,6 +65,9 @@ def test_the_best_features_of_this_size_meet_the_bound():
     np.testing.assert_allclose(np.sqrt(found["apart"]), np.sqrt(5 / 70), rtol=1e-9)
     least = kernels._least(instance)
     assert abs(float(least.value) - (1 - 0.1 * np.sqrt(5 / 70))) < 1e-9
+    # the room for rounding is no larger than that
+    bound = float(kernels.HINGE.subs({kernels.N: 5, kernels.B: 0.1, kernels.parities: 70, kernels.uniform: 1}))
+    assert 0 < float(least.value) - bound < 1e-8
     # and random ReLU features do not
     assert kernels.known(KERNELS.example(d=8, k=4, m=5))["apart"].min() < 0.1 * 5 / 70
 
