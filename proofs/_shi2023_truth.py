@@ -28,7 +28,7 @@ above, under = sp.symbols("h_own h_other", real=True)
 sigma = sp.Symbol("sigma_i", positive=True)
 _z = sp.Symbol("z", real=True)
 _CLAIMS = {claim.label: claim.bound for claim in t.TRUTH_MIXTURE.claims}
-_OWN, _SILENT = (f"{GIVEN}{part.label}" for part in t.TRUTH_MIXTURE.assumptions)
+_LABELS, _OWN, _SILENT = (f"{GIVEN}{part.label}" for part in t.TRUTH_MIXTURE.assumptions)
 
 
 def _exact(own: Instance) -> Mapping[sp.Symbol, float]:
@@ -118,7 +118,7 @@ _BELOW = (
 )  # fmt: skip
 HINGE = of_claim(
     t.TRUTH_MIXTURE, "hinge",
-    sampled("sample by sample", "(1 - y f*)_+ is at most 1 where the own neuron is short, and c max(., 0) for each of the others", Bound(t.hinge, below + harm), _points),
+    sampled("sample by sample", "(1 - y f*)_+ is at most 1 where the own neuron is short, and c max(., 0) for each of the others", Bound(t.hinge, below + harm), _points, _LABELS),
     *_BELOW,
     sampled("others", "they are kappa sigma_i below their bias in the mean: E max(sigma Z - kappa sigma, 0)", Bound(harm, _HARM), _allowed, _SILENT),
     combine("both", "added", Bound(below + harm, t.HINGE), {"own": 1, "others": 1}),
@@ -127,7 +127,7 @@ HINGE = of_claim(
 )  # fmt: skip
 SIGNS = of_claim(
     t.TRUTH_MIXTURE, "signs",
-    sampled("sample by sample", "a sign is wrong only if the own neuron is short or another fires", Bound(t.wrong, below + others), _points),
+    sampled("sample by sample", "a sign is wrong only if the own neuron is short or another fires", Bound(t.wrong, below + others), _points, _LABELS),
     *_BELOW, *_tail("others", t.far, under, _SILENT),
     sampled("others", "of at most r - 1 components each", Bound(others, _REST), _allowed, "others: tail", _SILENT),
     combine("both", "added", Bound(below + others, t.WRONG), {"own": 1, "others": 1}),

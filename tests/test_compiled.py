@@ -208,3 +208,13 @@ def test_a_module_that_cannot_be_executed_leaves_no_ruin(monkeypatch, tmp_path):
         with pytest.raises(ZeroDivisionError):
             compiled._load("value = 1 / 0\n", prelude=False)
     assert not {name for name in set(sys.modules) - before if name.startswith("theorycheck_kernel_")}
+
+
+@pytest.mark.parametrize("at_zero", [0, 1])
+def test_a_step_that_is_not_in_the_middle_at_its_kink_is_refused(at_zero):
+    """Kernels take 1/2 there, which they would have done silently."""
+    x = sp.Symbol("x", real=True)
+    assert compile_kernel("step", (x,), sp.Heaviside(x))(0.0) == 0.5
+    for make in (lambda expr: compile_kernel("step", (x,), expr), lambda expr: compile_block((x,), expr)):
+        with pytest.raises(ValueError, match="not 1/2 at 0"):
+            make(sp.Heaviside(x, at_zero))

@@ -14,7 +14,7 @@ from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome
 from theorycheck.flow.descent import descend
 from theorycheck.theorems import card
-from theorycheck.theorems.shi2023 import emergence, end_to_end, first_step, hits, starts, structured
+from theorycheck.theorems.shi2023 import emergence, end_to_end, first_step, hits, starts, structured, truth_mixture
 from theorycheck.theorems.shi2023 import features as f
 from theorycheck.theorems.shi2023 import hyperparameters as hyper
 from theorycheck.theorems.shi2023 import linear as linear_card
@@ -212,3 +212,53 @@ def test_data_without_a_mean_feature_refute_and_confirm_nothing_about_it(scale):
         assert not outcomes & {Outcome.CONFIRMED, Outcome.REFUTED}, (label, outcomes)
     with pytest.raises(BadInput, match="does not separate"):
         linear(inputs, labels, 1.0)
+
+
+# --- sizes and labels that no strategy has -------------------------------------------------------------------
+
+
+def outcomes_of(label, instance):
+    return {verdict.claim: verdict.outcome for verdict in check(card(f"shi2023.{label}"), instance, draws=1).verdicts}
+
+
+@pytest.mark.parametrize("loss", ["hinge", "logistic"])
+def test_an_output_that_is_0_but_for_rounding_refutes_no_first_step(loss):
+    """Weights of 1e8 leave an output of 1e-9 where it is 0, and a logistic force that is as much off."""
+    instance = first_step._hard("gaussian", 4, {"loss": loss, "bias": 3e7, "eta": 0.5}, (1.0, False, 1e8, 3))
+    assert Outcome.REFUTED not in outcomes_of("first_step", instance).values()
+    # still more than a start that has an output: weights of 1, no symmetry
+    odd = first_step._hard("gaussian", 4, {"loss": loss, "bias": 0.3, "eta": 0.5}, (1.0, True, 1.0, 3))
+    assert first_step._doubt(odd)[0] < 1e-12
+
+
+def test_a_loss_that_no_sample_shows_is_not_known_to_be_0():
+    """At kappa = 5 one sample in three millions has a loss: a hundred thousand do not tell whether one in ten millions has."""
+    instance = truth_mixture._hard("orthogonal", 1, (0.1, 1.0), 5.0, 0.0, 1)
+    for found in truth_mixture._sampled(instance):
+        assert float(found.value) == 0
+        assert float(found.error) > 1e-5
+    assert outcomes_of("truth_mixture", instance)["hinge"] is Outcome.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("label", "flags", "claims"),
+    [
+        ("mixture", {"data": "orthogonal"}, ("near", "length", "cosine")),
+        ("truth_mixture", {"data": "orthogonal"}, ("hinge", "signs")),
+        ("batch", {"bias": -100.0}, ("spread", "all near")),
+        ("frozen", {"steps": 3, "samples": 5, "n": 8}, ("projected", "stopped", "signs")),
+    ],
+)
+def test_labels_that_are_not_signs_are_not_judged(label, flags, claims):
+    instance = card(f"shi2023.{label}").example(**flags)
+    for times in (0.5, 3.0):
+        found = outcomes_of(label, replace(instance, labels=times * instance.labels))
+        assert not {found[claim] for claim in claims} & {Outcome.CONFIRMED, Outcome.REFUTED}, found
+
+
+def test_a_sample_on_a_kink_but_for_rounding_may_be_on_it():
+    """0.1 + 0.2 is 0.3 and another double."""
+    on = s.gate_margin(np.array([[0.1, 0.2]]), np.ones((1, 2)), np.array([0.3]))
+    assert float(on.value - on.error) <= 0 < float(on.value + on.error) < 1e-14
+    off = s.gate_margin(np.array([[0.1, 0.2]]), np.ones((1, 2)), np.array([0.3 + 1e-14]))
+    assert float(off.value - off.error) > 0

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy as sp
 
+from theorycheck import textbook
 from theorycheck.check import check
 from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome
 from theorycheck.flow.descent import descend
 from theorycheck.theorems import cards
 from theorycheck.theorems.shi2023 import frozen
+from theorycheck.theorems.shi2023 import setting as s
 
 FROZEN = next(card for card in cards() if card.label == "shi2023.frozen")
 PLAN = {"B": 1.0, "delta": 0.5, "samples": 1, "steps": 2, "m": 1, "outer": 0.0, "seed": 0}
@@ -63,6 +66,34 @@ def test_overfitting_breaks_the_original_and_not_the_corrected_bounds():
     outcomes = {verdict.claim: verdict.outcome for verdict in check(FROZEN, instance, claims=claims).verdicts}
     assert outcomes.pop("projected: any radius") is Outcome.REFUTED
     assert set(outcomes.values()) == {Outcome.CONFIRMED}
+
+
+def test_what_a_sample_may_hide_is_put_together_from_its_parts():
+    """Two bounded differences of range l(0) + R C, each missed with chance delta/2, around twice the Rademacher average R C/root(n)."""
+    radius = sp.Symbol("R", positive=True)
+    spread = frozen.deviation(radius).subs(frozen.delta, 2)  # log 1: nothing but the mean
+    assert sp.simplify(spread - 2 * radius * frozen.size / sp.sqrt(frozen.n)) == 0
+    share = (frozen.deviation(radius) - spread) / 2 / (frozen.zero + radius * frozen.size)
+    tail = textbook.HOEFFDING.lemma.goal.rhs.subs({textbook.count: frozen.n, textbook.excess: share})
+    assert sp.simplify(2 * tail - frozen.delta) == 0
+
+
+def test_features_may_be_as_long_as_their_bound():
+    instance = s.network(np.ones((2, 1)), np.ones(2), np.ones((1, 1)), np.ones(1), -np.ones(1), parameters={"B": 1.0})
+    assert (
+        np.abs(frozen._signed(instance)).max() == 2.0 == pytest.approx(float(frozen._size(instance).value), rel=1e-12)
+    )
+
+
+def test_how_far_the_stopped_descent_may_go_is_known_before_the_sample():
+    """The deviation is bounded for a ball that does not depend on the sample, so neither may the radius: L does."""
+    bounds = {claim.label: claim.bound.rhs for claim in FROZEN.claims}
+    assert frozen.L not in bounds["stopped"].free_symbols
+    assert frozen.STOPPED.free_symbols <= {frozen.B, frozen.start, frozen.size, frozen.zero}
+    instance = frozen._hard("sphere", {**PLAN, "samples": 3, "steps": 40, "m": 5, "outer": 10.0})
+    for draw in range(5):
+        sample = instance.redraw(instance, draw)
+        assert frozen.descended(sample)["L"] <= float(frozen._size(sample).value) ** 2 / 4
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,19 @@ def test_least_hinge_encloses_the_minimum_in_one_dimension(radius):
     assert abs(best - float(found.value)) < 3 * float(found.error) + 1e-4 * radius
 
 
+def test_what_features_explain_does_not_depend_on_their_size():
+    """One parity after another by least squares, for features of very different lengths, two of them parallel."""
+    values = np.random.default_rng(2).standard_normal((32, 4)) * np.array([1.0, 0.1, 1e-4, 1.0])
+    values[:, 3] = 2 * values[:, 0]
+    chosen, found = fixed.sets(5, 2), 0.0
+    for index in chosen:
+        wanted = fixed.parity_of(cube(5), int(index))
+        fit = values @ np.linalg.lstsq(values, wanted, rcond=1e-12)[0]
+        found += 1 - float(np.mean((wanted - fit) ** 2))
+    assert found == pytest.approx(fixed.explained(fixed.walsh(values), chosen), rel=1e-9)
+    assert found < 3 < 1.2 * len(chosen)
+
+
 def test_the_best_features_of_this_size_meet_the_bound():
     """Spread over all parities they correlate with each like the root of N/C, and with small weights the hinge is a line."""
     instance = KERNELS.example(features="spread", B=0.1, d=8, k=4, m=5)
@@ -52,6 +65,9 @@ def test_the_best_features_of_this_size_meet_the_bound():
     np.testing.assert_allclose(np.sqrt(found["apart"]), np.sqrt(5 / 70), rtol=1e-9)
     least = kernels._least(instance)
     assert abs(float(least.value) - (1 - 0.1 * np.sqrt(5 / 70))) < 1e-9
+    # the room for rounding is no larger than that
+    bound = float(kernels.HINGE.subs({kernels.N: 5, kernels.B: 0.1, kernels.parities: 70, kernels.uniform: 1}))
+    assert 0 < float(least.value) - bound < 1e-8
     # and random ReLU features do not
     assert kernels.known(KERNELS.example(d=8, k=4, m=5))["apart"].min() < 0.1 * 5 / 70
 
@@ -80,6 +96,17 @@ def test_labels_of_another_parity_are_not_judged():
     outcomes = {verdict.claim: verdict.outcome for verdict in check(KERNELS, easier).verdicts}
     assert outcomes["hinge"] not in (Outcome.CONFIRMED, Outcome.REFUTED)
     assert outcomes["average"] is Outcome.CONFIRMED
+
+
+def test_data_without_the_whole_cube_are_not_judged():
+    """Of half a cube nothing is known: p_o would be 2, and the bound above any hinge loss."""
+    from dataclasses import replace
+
+    instance = KERNELS.example(d=6, k=3, m=2, B=0.1)
+    half = instance.inputs[:, 0] > 0
+    some = replace(instance, inputs=instance.inputs[half], labels=instance.labels[half])
+    outcomes = {verdict.claim: verdict.outcome for verdict in check(KERNELS, some).verdicts}
+    assert not {outcomes["hinge"], outcomes["this parity"]} & {Outcome.CONFIRMED, Outcome.REFUTED}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,13 @@ from sympy.printing.numpy import NumPyPrinter
 from sympy.printing.pycode import PythonCodePrinter
 
 
+def _middle(expr: sp.Expr) -> sp.Expr:
+    """Return where a step steps; it must be in the middle there, as the kernels' steps are."""
+    if isinstance(expr, sp.Heaviside) and expr.args[1] != sp.S.Half:
+        raise ValueError(f"no code for {expr}, a step that is not 1/2 at 0")
+    return expr.args[0]
+
+
 class ScalarPrinter(PythonCodePrinter):
     """SymPy's Python printer with the delicate functions sent to the prelude."""
 
@@ -18,7 +25,7 @@ class ScalarPrinter(PythonCodePrinter):
         name = stable.get(type(expr).__name__)
         if name is None:
             return super()._print_Function(expr)
-        return f"{name}({self._print(expr.args[0])})"
+        return f"{name}({self._print(_middle(expr))})"
 
     _print_exp = _print_acos = _print_asin = _print_Heaviside = _print_Function
 
@@ -39,7 +46,7 @@ class BlockPrinter(NumPyPrinter):
         )
 
     def _print_Heaviside(self, expr: sp.Expr) -> str:
-        return f"numpy.heaviside({self._print(expr.args[0])}, 0.5)"
+        return f"numpy.heaviside({self._print(_middle(expr))}, 0.5)"
 
     def _print_erf(self, expr: sp.Expr) -> str:
         return f"special.erf({self._print(expr.args[0])})"

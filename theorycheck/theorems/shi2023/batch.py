@@ -33,8 +33,9 @@ gamma, off, gamma_n = sp.symbols("gamma zeta_i gamma_n", nonnegative=True)
 TAU = sp.Rational(1, 10**12)
 
 SPREAD = B_2 / n
-#: by Chebyshev and the union over the neurons
-FAILURE = neurons * B_2 / (n * zeta**2 * length**2)
+#: how far gradients may be off, and by Chebyshev and the union over the neurons how likely one is farther
+NEAR = zeta * length
+FAILURE = neurons * SPREAD / NEAR**2
 #: gamma' of errata U3: its root is the sum, as distances of unit vectors are
 GAMMA = (sp.sqrt(gamma) + off) ** 2
 
@@ -74,6 +75,7 @@ def _read(name: str) -> measure.Measure:
 
 
 _QUANTITIES = (
+    s.UNSIGNED,
     Quantity(neurons, "number of neurons, all with their own weights", measure.constant(lambda run: run.instance.m)),
     Quantity(n, "size of the batch", measure.parameter("samples")),
     Quantity(zeta, "share of B_G that a gradient may be off", measure.parameter("zeta")),
@@ -86,19 +88,20 @@ _QUANTITIES = (
     Quantity(off, "|G_n - G|/|G| of the same", _read("off")),
 )  # fmt: skip
 _ASSUMED = (
+    s.SIGNS,
     Assumption("a chance", "the batch is large enough to say something", Bound(FAILURE, sp.S.One, strict=True)),
     Assumption("some gradient", "B_G is positive", Bound(sp.S.Zero, length, strict=True)),
     Assumption("near", "gradients are off by less than their length", Bound(off, sp.S.One, strict=True)),
 )
-_CHANCY, _SURE = ("some gradient", "a chance"), ("some gradient", "near")
+_SIGNS, _CHANCY, _SURE = ("labels",), ("labels", "some gradient", "a chance"), ("some gradient", "near")
 _CLAIMS = (
-    Claim("spread", "a gradient of a batch is little off, in the mean square", Bound(spread, SPREAD), ()),
-    Claim("all near", "so all of them are little off, together", Bound(worst, zeta * length), _CHANCY, 1 - FAILURE),
+    Claim("spread", "a gradient of a batch is little off, in the mean square", Bound(spread, SPREAD), _SIGNS),
+    Claim("all near", "so all of them are little off, together", Bound(worst, NEAR), _CHANCY, 1 - FAILURE),
     Claim("direction", "and features stay features", Bound(gamma_n, GAMMA + TAU), _SURE),
 )
 _SABOTAGES = (
-    Claim("spread: half", "half of it", Bound(spread, SPREAD / 2), (), falsifies="spread"),
-    Claim("all near: a sixteenth", "sixteen times as near", Bound(worst, zeta * length / 16), _CHANCY, 1 - FAILURE, falsifies="all near"),
+    Claim("spread: half", "half of it", Bound(spread, SPREAD / 2), _SIGNS, falsifies="spread"),
+    Claim("all near: a sixteenth", "sixteen times as near", Bound(worst, NEAR / 16), _CHANCY, 1 - FAILURE, falsifies="all near"),
     Claim("direction: no batch", "as if the batch were the population", Bound(gamma_n, gamma + TAU), _SURE, falsifies="direction"),
     Claim("direction: squares", "as if what is off were at right angles", Bound(gamma_n, gamma + off**2 / 2 + TAU), _SURE, falsifies="direction"),
 )  # fmt: skip

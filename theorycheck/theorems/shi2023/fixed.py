@@ -99,7 +99,8 @@ def best_in_ball(signed: Array, chances: Array, radius: float) -> tuple[Measured
         high, best = (found, w) if found < high else (high, best)
         low = max(low, lower(chances * np.clip((1 - signed @ w) / SMOOTHING, 0.0, 1.0)))
     rounding = 1e-13 * (1 + radius * float(np.abs(signed).max(initial=0.0))) * max(count, 1)
-    return Measured.between(min(low, high) - rounding, high + rounding), best
+    # not cut at the upper end: a lower end above it is a mistake, which has to be seen
+    return Measured.between(low - rounding, high + rounding), best
 
 
 def explained(transform: Array, chosen: NDArray[np.int64]) -> float:

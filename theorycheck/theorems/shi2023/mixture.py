@@ -86,7 +86,9 @@ def _seen(instance: Instance) -> dict[str, s.Array]:
 
 def _kappa(run: Run) -> Measured:
     found = _seen(run.instance)
-    return Measured(found["kappa"], found["doubt"])
+    # R3 is about labels -1 and 1 (errata U7); of others nothing is said
+    known = bool(np.all(np.abs(run.instance.labels) == 1))
+    return Measured(found["kappa"] if known else np.full(run.instance.m, np.nan), found["doubt"])
 
 
 def _norm(run: Run, what: str) -> Measured:

@@ -13,8 +13,10 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from theorycheck import measure
 from theorycheck.evidence import Measured
 from theorycheck.model import Instance
+from theorycheck.statement import Assumption, Bound, Quantity
 from theorycheck.symbolic.activations import activation
 from theorycheck.symbolic.network import BIASED
 from theorycheck.theorems._data import DATA, SYNTHETIC, data_of
@@ -43,6 +45,14 @@ def biases_of(instance: Instance) -> Array:
     """Return the biases ``(m,)``, which an instance always has once it is made."""
     assert instance.biases is not None
     return instance.biases
+
+
+unsigned = sp.Symbol("e_y", nonnegative=True)
+#: for the cards whose bounds are about labels of size 1 and whose measures would take others
+UNSIGNED = Quantity(
+    unsigned, "largest ||y| - 1|", measure.constant(lambda run: float(np.max(np.abs(np.abs(run.instance.labels) - 1))))
+)
+SIGNS = Assumption("labels", "labels are -1 or 1", Bound(unsigned, sp.S.Zero))
 
 
 # --- gradients of a finite population ------------------------------------------------------------------------

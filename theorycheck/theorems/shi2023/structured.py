@@ -162,8 +162,10 @@ _ASSUMED = (
     Assumption("bias positive", "b > 0", Bound(sp.S.Zero, bias, strict=True)),
     Assumption("fires", "the neuron fires on one component", Bound(sp.S.Zero, own, strict=True)),
     Assumption("silent elsewhere", "and on no other", Bound(other, sp.S.Zero, strict=True)),
-    # not needed as far as is known: with k = 1 and r >= 3 every bound is above 5 p_A, more than G can be off, so none is refuted;
-    # but the proof needs E[y x] = c_r 1_{A_j}, which then fails
+    # for the proof, which needs E[y x] = c_r 1_{A_j}: with k = 1 and r >= 3 beside uniform signs that fails. "near" holds there, for
+    # another reason: x is uniform and P(<w, x> > b) <= 1/2, so |G - p_A c_r 1_{A_j}| <= root(1/2) + p_A/2 by Bessel, while
+    # |w_i| < b < |w_j|, i not j, make eps >= 5/2 (r - 1) p_A + (1 - 2 r p_A) exp(-1/4) >= .77 + .3 p_A, and p_A <= 1/6. "length"
+    # and "cosine" are empty there: eps is above p_A c_r
     Assumption("no single signs", "blocks of one sign stand alone or beside zeros", Bound(single, sp.S.Zero)),
     Assumption("clear", "eps is below sqrt(k) p_A c_r", Bound(ERROR, TARGET, strict=True)),
     Assumption("blocks wide", "k > 9 kappa^2: the event is not empty", Bound(9 * kappa**2, k, strict=True)),
