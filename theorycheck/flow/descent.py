@@ -28,11 +28,10 @@ from theorycheck.model import Instance
 from theorycheck.network import Network, output_and_gram
 
 __all__ = ["LOSSES", "Descent", "State", "descend"]
-
 Array = NDArray[np.float64]
 
-# multiply-adds up to which the initial tangent Gram is formed to explain a divergence
-CHEAP = 2**31
+# multiply-adds up to which the initial tangent Gram explains a divergence, and after which a compiled loop may be interrupted
+CHEAP, PIECE = 2**31, 2**27
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +87,10 @@ class Descent:
     network: Network
     taken: int
     note: str = ""
+
+
+# recorded steps (k,), their losses (k,) and residuals (k, n c), and the state at the last if somebody looks
+Part = tuple[NDArray[np.int64], Array, Array, State | None]
 
 
 class _Walk:
@@ -227,35 +230,34 @@ def descend(
     network, targets, extra = posed(problem, labels, loss)
     walk = _Walk(network, LOSSES[loss], mean, schedule("step", step, steps), schedule("decay", decay, steps))
     draw = None if batches is None else feed(batches, loss, network, extra, steps)
-    seen: list[tuple[int, float, Array]] = []
+    seen = [(np.zeros(0, np.int64), np.zeros(0), np.zeros((0, targets.size)))]
     found: dict[str, list[Array]] = {name: [] for name in quantities or {}}
     with np.errstate(all="ignore"):  # what leaves the floating range is found in `look`
         looks, asked = bool(quantities) or until is not None, wanted_steps(record, steps)
         small = draw is None and _small.fits(network)
         march = _strides(walk, targets, loss, asked, progress, looks) if small else _march(walk, targets, draw, asked, progress)  # fmt: skip
-        for state in march:
-            seen.append((state.step, state.loss, state.residual.ravel()))
+        for at, lost, residual, state in march:
+            seen.append((at, lost, residual))
+            if state is None:
+                continue
             for name, function in (quantities or {}).items():
                 found[name].append(np.array(function(state)))
             if until is not None and until(state):
                 break
         if not (np.all(np.isfinite(walk.weights)) and np.all(np.isfinite(walk.outer))):
             raise walk.diverged(network.inputs)
+    at, losses, residuals = (np.concatenate(parts) for parts in zip(*seen, strict=True))
     return Descent(
-        np.array([step for step, _, _ in seen], dtype=np.int64),
-        np.array([loss for _, loss, _ in seen], dtype=float),
-        np.array([residual for _, _, residual in seen]).reshape(len(seen), targets.size),
-        {name: stacked(name, values) for name, values in found.items()},
-        walk.network(view=False),
-        walk.taken,
+        at, losses, residuals,
+        {name: stacked(name, values) for name, values in found.items()}, walk.network(view=False), walk.taken,
         "" if walk.taken == steps else f"stopped after {walk.taken} of {steps} steps, where until(state) was true",
-    )
+    )  # fmt: skip
 
 
 def _march(
     walk: _Walk, targets: Array, draw: Draw | None, wanted: frozenset[int], progress: Callable[[float], object] | None
-) -> Iterator[State]:
-    """Make the steps, and yield the state at those that are wanted."""
+) -> Iterator[Part]:
+    """Make the steps, and yield those that are wanted, each with its state."""
     steps = len(walk.size)
     keep, every, output = bool(np.any(walk.size[:, 1] > 0)), max(1, steps // 100), targets
     own = Batch(walk.start, keep=keep and draw is None)  # the network's own inputs
@@ -265,7 +267,8 @@ def _march(
         if step in wanted or draw is None:
             output, loss = walk.look(own, targets)
         if step in wanted:
-            yield State(step, output, walk.rule.force(output, targets), loss, walk.network(view=True))
+            state = State(step, output, walk.rule.force(output, targets), loss, walk.network(view=True))
+            yield np.array([step]), np.array([loss]), state.residual.reshape(1, -1), state
         if step == steps:
             return
         if draw is not None:
@@ -279,21 +282,19 @@ def _march(
 
 def _strides(
     walk: _Walk, targets: Array, loss: str, wanted: frozenset[int], progress: Callable[[float], object] | None, looks: bool
-) -> Iterator[State]:  # fmt: skip
-    """Do the same for a small network, in a compiled loop from stop to stop; where nobody looks, states have the network at the next stop."""
+) -> Iterator[Part]:  # fmt: skip
+    """Do the same for a small network, in a compiled loop from stop to stop: where somebody looks, at every step that is wanted."""
     steps, net = len(walk.size), walk.start
-    flags = np.zeros(steps + 1, dtype=bool)
-    flags[list(wanted)] = True
-    ends = sorted({*range(0, steps, max(1, steps // 100)), steps, *(wanted if looks else ())})
-    start = 0
-    for stop in ends:
-        reached, outputs, losses = _small.stride(net, walk.weights, walk.outer, targets, loss, walk.mean, walk.size, walk.shrink, (start, stop), flags)  # fmt: skip
+    every = max(1, min(PIECE // _small.work(net), steps if progress is None else steps // 100))
+    ends = sorted({*range(0, steps, every), steps, *(wanted if looks else ())})
+    run = _small.strides(net, walk.weights, walk.outer, targets, loss, walk.mean, walk.size, walk.shrink, wanted, ends)
+    for reached, found, outputs, losses in run:
         walk.taken = reached if reached >= 0 else -reached - 1
         if reached < 0:
             raise walk.diverged(net.inputs)
-        found, forces, present = np.flatnonzero(flags[start : stop + 1]) + start, walk.rule.force(outputs := outputs[:, :, None], targets), walk.network(view=True)  # fmt: skip
-        for k, step in enumerate(found):
-            yield State(int(step), outputs[k], forces[k], float(losses[k]), present)
-        flags[stop], start = False, stop
-        if progress is not None and stop and (stop % max(1, steps // 100) == 0 or stop == steps):
-            progress(stop / steps)
+        if len(found):
+            forces = walk.rule.force(outputs[:, :, None], targets)
+            state = State(reached, outputs[-1][:, None], forces[-1], float(losses[-1]), walk.network(view=True))
+            yield found, losses, forces.reshape(len(found), -1), state if looks and found[-1] == reached else None
+        if progress is not None and reached and (reached % every == 0 or reached == steps):
+            progress(reached / steps)
