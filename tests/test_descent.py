@@ -134,6 +134,7 @@ def test_the_compiled_loop_of_a_small_network_is_the_passes_of_a_large_one(loss,
     for one, other in ((loop, passes), (looked, passes)):
         np.testing.assert_allclose(one.loss, other.loss, rtol=1e-12)
         np.testing.assert_allclose(one.residual, other.residual, rtol=1e-12)
+        np.testing.assert_allclose(one.output, other.output, rtol=1e-12)
         np.testing.assert_allclose(one.network.weights, other.network.weights, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(one.network.outer, other.network.outer, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(looked.quantities["outer"], passes.quantities["outer"], rtol=1e-12, atol=1e-14)

@@ -143,7 +143,7 @@ def test_the_ticket_alone_has_the_same_first_step():
     """R11: f = 0 at the start for both, so the step of one neuron does not know the others."""
     inputs = np.array([[1.0, 0.3], [1.0, -0.3], [-1.0, 0.2]])
     problem = linear(inputs, np.array([1.0, 1.0, -1.0]), 3.0)
-    whole = starts.start(problem, m=20, loss="logistic", epsilon=0.5, excess=0.4, gamma=1e-9, only_ticket=False, more={"task": 0.0, "times": 1.0, "ratio": 3.0, "noise": 0.0})  # fmt: skip
+    whole = starts.start(problem, m=20, loss="logistic", epsilon=0.5, excess=0.4, only_ticket=False, more={"task": 0.0, "times": 1.0, "ratio": 3.0, "noise": 0.0})  # fmt: skip
     first = end_to_end.first_step(whole)
     sets = f.members(problem.truth, first.weights, whole.biases, whole.parameters["epsilon_1"], 1e-9)
     kept = starts.ticket(sets, 20)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +69,7 @@ class Descent:
     ----------
     steps, loss : (k,)
         Recorded steps, increasing, and the loss there, as in :class:`State`.
-    residual : (k, n c)
+    residual, output : (k, n c)
         As in :class:`State`; samples first, then outputs.
     quantities
         What else was asked for, each ``(k, ...)``.
@@ -83,14 +84,16 @@ class Descent:
     steps: NDArray[np.int64]
     loss: Array
     residual: Array
+    output: Array
     quantities: Mapping[str, Array]
     network: Network
     taken: int
     note: str = ""
 
 
-# recorded steps (k,), their losses (k,) and residuals (k, n c), and the state at the last if somebody looks
-Part = tuple[NDArray[np.int64], Array, Array, State | None]
+Part = tuple[
+    NDArray[np.int64], Array, Array, Array, State | None
+]  # steps, losses, residuals, outputs, what is looked at
 
 
 class _Walk:
@@ -129,8 +132,7 @@ class _Walk:
         if first:
             batch.move(self.weights, shrink[0], first * force, self.outer)
         if change is not None:
-            self.outer *= shrink[1]
-            self.outer += change
+            self.outer = shrink[1] * self.outer + change
         self.taken += 1
 
     def network(self, *, view: bool) -> Network:
@@ -230,14 +232,13 @@ def descend(
     network, targets, extra = posed(problem, labels, loss)
     walk = _Walk(network, LOSSES[loss], mean, schedule("step", step, steps), schedule("decay", decay, steps))
     draw = None if batches is None else feed(batches, loss, network, extra, steps)
-    seen = [(np.zeros(0, np.int64), np.zeros(0), np.zeros((0, targets.size)))]
+    seen: list[tuple[NDArray[Any], ...]] = [(np.zeros(0, np.int64), np.zeros(0), *2 * (np.zeros((0, targets.size)),))]
     found: dict[str, list[Array]] = {name: [] for name in quantities or {}}
     with np.errstate(all="ignore"):  # what leaves the floating range is found in `look`
         looks, asked = bool(quantities) or until is not None, wanted_steps(record, steps)
-        small = draw is None and _small.fits(network)
-        march = _strides(walk, targets, loss, asked, progress, looks) if small else _march(walk, targets, draw, asked, progress)  # fmt: skip
-        for at, lost, residual, state in march:
-            seen.append((at, lost, residual))
+        march = _strides(walk, targets, loss, asked, progress, looks) if draw is None and _small.fits(network) else _march(walk, targets, draw, asked, progress)  # fmt: skip
+        for *part, state in march:
+            seen.append(tuple(part))
             if state is None:
                 continue
             for name, function in (quantities or {}).items():
@@ -246,11 +247,11 @@ def descend(
                 break
         if not (np.all(np.isfinite(walk.weights)) and np.all(np.isfinite(walk.outer))):
             raise walk.diverged(network.inputs)
-    at, losses, residuals = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    at, losses, residuals, outputs = map(np.concatenate, zip(*seen, strict=True))
     return Descent(
-        at, losses, residuals,
+        at, losses, residuals, outputs,
         {name: stacked(name, values) for name, values in found.items()}, walk.network(view=False), walk.taken,
-        "" if walk.taken == steps else f"stopped after {walk.taken} of {steps} steps, where until(state) was true",
+        f"stopped after {walk.taken} of {steps} steps, where until(state) was true" * (walk.taken < steps),
     )  # fmt: skip
 
 
@@ -268,7 +269,7 @@ def _march(
             output, loss = walk.look(own, targets)
         if step in wanted:
             state = State(step, output, walk.rule.force(output, targets), loss, walk.network(view=True))
-            yield np.array([step]), np.array([loss]), state.residual.reshape(1, -1), state
+            yield np.array([step]), np.array([loss]), state.residual.reshape(1, -1), output.reshape(1, -1), state
         if step == steps:
             return
         if draw is not None:
@@ -295,6 +296,6 @@ def _strides(
         if len(found):
             forces = walk.rule.force(outputs[:, :, None], targets)
             state = State(reached, outputs[-1][:, None], forces[-1], float(losses[-1]), walk.network(view=True))
-            yield found, losses, forces.reshape(len(found), -1), state if looks and found[-1] == reached else None
+            yield found, losses, forces[:, :, 0], outputs, state if looks and found[-1] == reached else None
         if progress is not None and reached and (reached % every == 0 or reached == steps):
             progress(reached / steps)
