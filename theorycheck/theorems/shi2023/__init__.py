@@ -5,6 +5,7 @@ from theorycheck.theorems.shi2023.batch import BATCH
 from theorycheck.theorems.shi2023.coupled import COUPLED
 from theorycheck.theorems.shi2023.emergence import EMERGENCE
 from theorycheck.theorems.shi2023.end_to_end import END_TO_END
+from theorycheck.theorems.shi2023.experiments_end import END_TO_END_RUNS, EXPERIMENTS
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
 from theorycheck.theorems.shi2023.frozen import FROZEN
 from theorycheck.theorems.shi2023.kernels import KERNELS
@@ -15,7 +16,7 @@ from theorycheck.theorems.shi2023.parity import PARITY
 from theorycheck.theorems.shi2023.structured import STRUCTURED
 from theorycheck.theorems.shi2023.truth_mixture import TRUTH_MIXTURE
 
-__all__ = ["PAPER", "THEOREMS"]
+__all__ = ["EXPERIMENTS", "PAPER", "THEOREMS"]
 
 PAPER = Paper(
     key="shi2023",
@@ -42,7 +43,7 @@ PAPER = Paper(
         ),
         PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
         PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", (KERNELS.label,)),
-        PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", (END_TO_END.label,)),
+        PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", (END_TO_END.label, END_TO_END_RUNS.label)),
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -65,6 +66,7 @@ def linear(inputs: Array, labels: Array, bias: float) -> Problem:
     return Problem(inputs, labels, truth, length, bias, float(chi2.cdf((bias / reach) ** 2, inputs.shape[1])))
 
 
+@lru_cache(maxsize=4)
 def parity(width: int) -> Problem:
     """Return the parity of the first two of ``width`` uniform signs, an odd number from 3 on, for neurons of signs (R5.2, errata W4).
 
@@ -94,6 +96,7 @@ def scaled(problem: Problem, times: float) -> Problem:
     return replace(problem, truth=Truth(truth.directions, times * truth.outer, truth.biases))
 
 
+@lru_cache(maxsize=8)
 def xor(noise: float = 0.0, kink: float = KINK) -> Problem:
     """Return XOR in three dimensions: ``+-e_1`` of one label, ``+-e_2`` of the other, and signs of size ``noise`` along e_3.
 

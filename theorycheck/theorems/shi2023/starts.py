@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 LOSSES = tuple(s.LOSS)
 #: room for rounding where a hyper-parameter is exactly what is allowed
 ROOM = 1e-7
+#: |a_1| as a share of what is allowed: f is 0 at the start up to rounding only, and so is its first step what it should be
+START_ROOM = 0.999
 
 
 def share_of(problem: Problem, excess: float) -> float:
@@ -85,7 +87,7 @@ def start(
     active = s.empirical_gradients(s.network(problem.inputs, problem.labels, weights, parts[1][kept], biases))[1]
     allowed = min(float(hyper.START.subs(at)), float(hyper.START_SHARE) * at[hyper.beta] * bias)
     slope, total = float(s.start_slope(loss)), float(np.linalg.norm(active))
-    eta_1 = (1 - ROOM) * allowed / (slope * total) if total > 0 else 1.0
+    eta_1 = START_ROOM * allowed / (slope * total) if total > 0 else 1.0
     numbers = {
         "eta_1": eta_1, "eta": length / math.ceil(wanted), "T": float(max(1, math.ceil(steps_share * wanted))),
         "epsilon": epsilon, "epsilon_1": share, "gamma": problem.gamma, "b": bias, "loss": float(LOSSES.index(loss)), **(more or {}),
