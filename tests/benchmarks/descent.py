@@ -115,8 +115,8 @@ def measure(flags: dict, steps: int, runs: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", default="-", help="where to write the result; - is standard output")
-    parser.add_argument("--steps", type=int, default=3000, help="steps of each run, at most the theorem's")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10_000, help="steps of each run, at most the theorem's")
+    parser.add_argument("--runs", type=int, default=7)
     flags = parser.parse_args()
     found = {name: measure(run, flags.steps, flags.runs) for name, run in RUNS.items()}
     text = json.dumps({"benchmark": "descent", "python": platform.python_version(), "numpy": np.__version__, "runs": found}, indent=2) + "\n"  # fmt: skip

@@ -56,7 +56,7 @@ def _loop(activation: Activation, loss: str) -> Callable[..., int]:
 
 def _steps(
     first_layer: Any, outer: Any, rows: Any, labels: Any, shift: Any, mass: Any, size: Any, shrink: Any, share: Any,
-    start: Any, stop: Any, wanted: Any, outputs: Any, losses: Any, value: Any, slope: Any, lost: Any, push: Any,
+    start: Any, stop: Any, wanted: Any, losses: Any, forces: Any, outputs: Any, value: Any, slope: Any, lost: Any, push: Any,
 ) -> int:  # fmt: skip
     # neurons are next to each other in memory, so that what is done to all is done to several at once; where there are fewer
     # neurons than samples, a library's products of whole matrices are faster
@@ -72,21 +72,20 @@ def _steps(
     def forward() -> None:
         if narrow:
             np.dot(rows, first_layer, heights)
-        for i in range(n):
-            if narrow:
+            for i in range(n):
                 for j in range(m):
                     heights[i, j] += shift[j]
-            else:
-                for j in range(m):
-                    heights[i, j] = shift[j] + rows[i, 0] * first_layer[0, j]
-                for e in range(1, d):
-                    add(heights[i], rows[i, e], first_layer[e], 1.0)
+                    values[i, j] = value(heights[i, j])
+            np.dot(values, outer, output)
+            return
+        for i in range(n):
+            for j in range(m):
+                heights[i, j] = shift[j] + rows[i, 0] * first_layer[0, j]
+            for e in range(1, d):
+                add(heights[i], rows[i, e], first_layer[e], 1.0)
             for j in range(m):
                 values[i, j] = value(heights[i, j])
-            if not narrow:
-                output[i] = np.dot(values[i], outer)
-        if narrow:
-            np.dot(values, outer, output)
+            output[i] = np.dot(values[i], outer)
 
     def backward(first: Any, keep: Any) -> None:
         for i in range(n):
@@ -108,14 +107,15 @@ def _steps(
         total = 0.0
         for i in range(n):
             total += lost(output[i], labels[i]) + 0.0 * output[i]  # not finite if either is not
-            force[i] = share * push(output[i], labels[i])
+            force[i] = push(output[i], labels[i])
         if not math.isfinite(total):
             return -step - 1
         if wanted[step]:
-            outputs[seen], losses[seen] = output, total * share
+            losses[seen], forces[seen], outputs[seen] = total * share, force, output
             seen += 1
         if step == stop:
             break
+        force *= share
         # a layer that stands still does not decay
         backward(size[step, 0], shrink[step, 0] if size[step, 0] != 0.0 else 1.0)
         if size[step, 1] != 0.0:
@@ -126,24 +126,23 @@ def _steps(
 
 def strides(
     network: Network, weights: Array, outer: Array, labels: Array, loss: str, mean: bool, size: Array, shrink: Array,
-    wanted: frozenset[int], ends: Iterable[int],
-) -> Iterator[tuple[int, NDArray[np.int64], Array, Array]]:  # fmt: skip
+    wanted: NDArray[np.bool_], ends: Iterable[int],
+) -> Iterator[tuple[int, NDArray[np.int64], Array, Array, Array]]:  # fmt: skip
     """Go from one of ``ends`` to the next, moving ``weights`` ``(m, d)`` and ``outer`` ``(m, 1)`` in place.
 
     Yields the step reached, or ``-1 - step`` where loss or output ceased to be finite, and of the ``k`` wanted steps since the
-    last end, this one included, the steps, the outputs ``(k, n)`` and the losses ``(k,)``. ``size`` and ``shrink`` are ``(steps, 2)``.
+    last end, this one included, the steps, losses ``(k,)``, forces and outputs ``(k, n)``. ``size`` and ``shrink`` are ``(steps, 2)``.
     """
-    flags, start = np.zeros(len(size) + 1, dtype=bool), 0
-    flags[list(wanted)] = True
+    flags, start = wanted.copy(), 0
     scaled, mean_of = network.inner * network.inputs, 1.0 / network.n if mean else 1.0
     for stop in ends:
         found = np.flatnonzero(flags[start : stop + 1]) + start
-        outputs, losses = np.empty((len(found), network.n)), np.empty(len(found))
+        losses, (forces, outputs) = np.empty(len(found)), np.empty((2, len(found), network.n))
         first_layer, own = np.ascontiguousarray(weights.T), outer[:, 0].copy()
         reached = _loop(network.activation, loss)(
             first_layer, own, scaled, labels[:, 0].copy(), network.shift, network.gain**2, size, shrink,
-            mean_of, start, stop, flags, outputs, losses,
+            mean_of, start, stop, flags, losses, forces, outputs,
         )  # fmt: skip
         weights[...], outer[:, 0] = first_layer.T, own
-        yield int(reached), found, outputs, losses
+        yield int(reached), found, losses, forces, outputs
         flags[stop], start = False, stop
