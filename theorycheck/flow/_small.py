@@ -59,10 +59,11 @@ def _steps(
     start: Any, stop: Any, wanted: Any, losses: Any, forces: Any, outputs: Any, value: Any, slope: Any, lost: Any, push: Any,
 ) -> int:  # fmt: skip
     # neurons are next to each other in memory, so that what is done to all is done to several at once; where there are fewer
-    # neurons than samples, a library's products of whole matrices are faster
+    # neurons than samples, samples are, and a library's products of whole matrices are faster
     (n, d), m = rows.shape, len(outer)
-    narrow, columns, moved = m < n, np.ascontiguousarray(rows.T), np.empty((d, m))
-    heights, values, change = np.empty((n, m)), np.empty((n, m)), np.zeros(m)
+    narrow, columns, moved, change = m < n, np.ascontiguousarray(rows.T), np.empty((m, d)), np.zeros(m)
+    shape = (m, n) if narrow else (n, m)
+    heights, values = np.empty(shape), np.empty(shape)
     output, force, seen = np.empty(n), np.empty(n), 0
 
     def add(into: Any, factor: Any, what: Any, shrunk: Any) -> None:
@@ -71,12 +72,12 @@ def _steps(
 
     def forward() -> None:
         if narrow:
-            np.dot(rows, first_layer, heights)
-            for i in range(n):
-                for j in range(m):
-                    heights[i, j] += shift[j]
-                    values[i, j] = value(heights[i, j])
-            np.dot(values, outer, output)
+            np.dot(first_layer.T, columns, heights)
+            for j in range(m):
+                for i in range(n):
+                    heights[j, i] += shift[j]
+                    values[j, i] = value(heights[j, i])
+            np.dot(outer, values, output)
             return
         for i in range(n):
             for j in range(m):
@@ -88,19 +89,21 @@ def _steps(
             output[i] = np.dot(values[i], outer)
 
     def backward(first: Any, keep: Any) -> None:
+        if narrow:
+            np.dot(values, force, change)
+            for j in range(m):
+                for i in range(n):
+                    heights[j, i] = first * force[i] * outer[j] * slope(heights[j, i])
+            np.dot(heights, rows, moved)
+            for e in range(d):
+                add(first_layer[e], 1.0, moved[:, e], keep)
+            return
         for i in range(n):
-            if not narrow:
-                add(change, force[i], values[i], 1.0 if i else 0.0)
+            add(change, force[i], values[i], 1.0 if i else 0.0)
             for j in range(m):
                 heights[i, j] = first * force[i] * outer[j] * slope(heights[i, j])
-            if not narrow:
-                for e in range(d):
-                    add(first_layer[e], rows[i, e], heights[i], keep if i == 0 else 1.0)
-        if narrow:
-            np.dot(force, values, change)
-            np.dot(columns, heights, moved)
             for e in range(d):
-                add(first_layer[e], 1.0, moved[e], keep)
+                add(first_layer[e], rows[i, e], heights[i], keep if i == 0 else 1.0)
 
     for step in range(start, stop + 1):
         forward()
@@ -134,7 +137,7 @@ def strides(
     last end, this one included, the steps, losses ``(k,)``, forces and outputs ``(k, n)``. ``size`` and ``shrink`` are ``(steps, 2)``.
     """
     flags, start = wanted.copy(), 0
-    scaled, mean_of = network.inner * network.inputs, 1.0 / network.n if mean else 1.0
+    scaled, mean_of = np.ascontiguousarray(network.inner * network.inputs), 1.0 / network.n if mean else 1.0
     for stop in ends:
         found = np.flatnonzero(flags[start : stop + 1]) + start
         losses, (forces, outputs) = np.empty(len(found)), np.empty((2, len(found), network.n))

@@ -12,6 +12,7 @@ from theorycheck.theorems.shi2023.kernels import KERNELS
 from theorycheck.theorems.shi2023.linear import LINEAR
 from theorycheck.theorems.shi2023.mixture import MIXTURE
 from theorycheck.theorems.shi2023.mixture_chance import MIXTURE_CHANCE
+from theorycheck.theorems.shi2023.mixture_features import MIXTURE_FEATURES
 from theorycheck.theorems.shi2023.parity import PARITY
 from theorycheck.theorems.shi2023.structured import STRUCTURED
 from theorycheck.theorems.shi2023.truth_mixture import TRUTH_MIXTURE
@@ -39,7 +40,9 @@ PAPER = Paper(
             ),
         ),
         PaperClaim(
-            "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
+            "mixtures",
+            "it covers mixtures of Gaussians",
+            (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label, MIXTURE_FEATURES.label),
         ),
         PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
         PaperClaim("beyond kernels", "it sheds light on feature learning beyond kernels", (KERNELS.label,)),
@@ -52,6 +55,7 @@ THEOREMS: tuple[Theorem, ...] = (
     MIXTURE,
     MIXTURE_CHANCE,
     TRUTH_MIXTURE,
+    MIXTURE_FEATURES,
     PARITY,
     STRUCTURED,
     LINEAR,

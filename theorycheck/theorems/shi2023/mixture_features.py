@@ -188,12 +188,15 @@ MIXTURE_FEATURES = Theorem(
     "population's gradient point at mu_k up to gamma and have the length b~/h up to a share eps_1; f* is R4's network.",
     quantities=_QUANTITIES,
     assumptions=_ASSUMED,
-    claims=with_looseness(_CLAIMS, representation=8.0, loss=8.0),
+    claims=with_looseness(_CLAIMS, representation=3.7, loss=5.7),
     derivations=(),
     order=("data", "labels", "weights"),
     example=keyword_example(_build, {**_FLAGS, **{**s.CLASS_DATA, "data": (s.CLASS_DATA["data"][0], "orthogonal")}}, Instance),
     instances=_instances,
     simulate=Run,
     sabotages=_SABOTAGES,
-    showcase=({}, {"data": "breast_cancer", "gamma": 0.1, "epsilon_1": 0.5}),
+    showcase=(
+        {}, {"n": 2, "d": 2, "sigma": 0.2, "kappa": 1.0, "m": 40, "gamma": 0.1, "epsilon_1": 1.0, "seed": 1},
+        {"data": "breast_cancer", "gamma": 0.1, "epsilon_1": 0.5},
+    ),
 )  # fmt: skip
