@@ -125,7 +125,7 @@ _NEAR = of_claim(
     combine("room", "the level is positive", Bound(sp.S.Zero, _LEVEL, strict=True), {_LENGTH: b.zeta**2 * b.length}),
     apply("Markov", "for the sum over the neurons of |G_n - G|^2, at (zeta B_G)^2", textbook.MARKOV.lemma, {textbook.chance: missed, textbook.mean: mean_total, textbook.level: _LEVEL}, {"level": "room"}, _LENGTH),
     sampled("neurons", "M terms, none larger than the largest in the mean", Bound(mean_total, b.neurons * b.spread), _added),
-    apply("spread", "which is at most B_2/n", of_card(b.BATCH, "spread"), {}, {}),
+    apply("spread", "which is at most B_2/n", of_card(b.BATCH, "spread"), {}, {"labels": f"{GIVEN}labels"}),
     combine("failure", "so one of them is far off this often at most", Bound(missed, b.FAILURE), {"Markov": 1, "neurons": 1 / _LEVEL, "spread": b.neurons / _LEVEL, _LENGTH: 0}),
     sampled("one", "of the terms is at most their sum", Bound(b.worst**2, total), _added),
     combine("square", "on the event", Bound(b.worst**2, _LEVEL), {"one": 1, f"{EVENT}sum": 1}),

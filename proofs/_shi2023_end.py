@@ -14,7 +14,7 @@ from theorycheck.flow import Run
 from theorycheck.flow.descent import LOSSES
 from theorycheck.model import Instance
 from theorycheck.proof import GIVEN, Proof, of_card, of_claim
-from theorycheck.proof_steps import apply, combine, monotone, sampled
+from theorycheck.proof_steps import Lemma, apply, combine, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems.shi2023 import coupled as c
@@ -26,7 +26,7 @@ from theorycheck.theorems.shi2023 import setting as s
 other_loss, moved, moved_most, slope_squared, slope_most, apart, distance = sp.symbols("L_~ W_mean W_max g_mean^2 g_max |a_1-a~| E_f", nonnegative=True)  # fmt: skip
 first_layer, biases = sp.symbols("|W_1| |b|", nonnegative=True)
 _y = sp.Symbol("y", nonnegative=True)
-(_GOAL,) = (claim.bound for claim in e.END_TO_END.claims)
+_GOALS = {claim.label: claim.bound for claim in e.END_TO_END.claims}
 _SUM = hyper.start + first_layer + biases / hyper.B_1
 #: R8.3's symbols, on this card: T is h over eta
 _INTO = {
@@ -67,7 +67,7 @@ def _start(seed: int) -> Mapping[sp.Symbol, float]:
     rng = np.random.default_rng(seed)
     plan = {
         "m": int(rng.integers(5, 40)), "loss": ("hinge", "logistic")[seed % 2], "epsilon": 0.5, "excess": float(rng.uniform(0.1, 2)),
-        "times": float(rng.uniform(0.5, 3)), "ticket": bool(seed % 3), "seed": seed,
+        "times": float(rng.uniform(0.5, 3)), "ticket": bool(seed % 3), "share": 1.0, "seed": seed,
     }  # fmt: skip
     return _features(e._hard(1 + seed % 2, plan, float(rng.uniform(1, 2)), float(10 ** rng.uniform(-1, 1))))
 
@@ -116,8 +116,51 @@ LOSS = of_claim(
     combine("what is left", "the four terms", Bound(e.mean_loss, other_loss + _ALL), {"R8.3": 1, "moved": 1, "stepped": 1, "apart": 1}),
     combine("a quarter each", "so epsilon in all", Bound(other_loss + _ALL, other_loss + hyper.epsilon), {f"{GIVEN}{name}": 1 for name in hyper.TERMS}),
     combine("represented", "and what features lose", Bound(other_loss + hyper.epsilon, e.BOUND), {"Lipschitz": 1, "R8.2": 1}),
-    combine("together", "one after the other", _GOAL, {"what is left": 1, "a quarter each": 1, "represented": 1}),
+    combine("together", "one after the other", _GOALS["loss"], {"what is left": 1, "a quarter each": 1, "represented": 1}),
     chain=("what is left", "a quarter each", "represented"), quantities=(_measure(other_loss, "loss of a~ on the first layer after the first step"),),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (LOSS,)
+
+def _least_and_mean(seed: int) -> Mapping[sp.Symbol, float]:
+    values = np.random.default_rng(seed).exponential(1, 1 + seed % 9)
+    return {e.best_loss: values.min(), e.mean_loss: values.mean()}
+
+
+def _signs(seed: int) -> Mapping[sp.Symbol, float]:
+    """Margins of either sign, at 0 and far from it."""
+    rng, rule = np.random.default_rng(seed), LOSSES[e.LOSSES[seed % 2]]
+    margins = rng.choice([0.0, -1e-3, 1.0, 30.0, *rng.normal(0, 2, 3)], 1 + seed % 7)[:, None]
+    ones = np.ones_like(margins)
+    value = rule.value(margins, ones) / len(margins)
+    return {
+        e.at_zero: rule.value(np.zeros((1, 1)), np.ones((1, 1))),
+        e.right: float(np.mean(margins > 0)),
+        e.best_loss: value,
+    }
+
+
+def _own(label: str) -> tuple[Lemma, Mapping[sp.Symbol, sp.Expr], Mapping[str, str]]:
+    """Return another claim of the card as a lemma, in its own symbols and with its own premises."""
+    lemma = of_card(e.END_TO_END, label)
+    known = lemma.goal.symbols.union(*(bound.symbols for bound in lemma.premises.values()))
+    return lemma, {symbol: symbol for symbol in known}, {name: f"{GIVEN}{name}" for name in lemma.premises}
+
+
+BEST = of_claim(
+    e.END_TO_END, "best",
+    apply("mean", "the mean loss is little", *_own("loss")),
+    sampled("least", "the least of numbers is at most their mean", Bound(e.best_loss, e.mean_loss), _least_and_mean),
+    combine("together", "so the least is", _GOALS["best"], {"least": 1, "mean": 1}),
+)  # fmt: skip
+MARKOV = of_claim(
+    e.END_TO_END, "Markov",
+    sampled("cost", "a wrong sign costs l(0) at least, a right one is not below 0", Bound(e.at_zero * (1 - e.right), e.best_loss), _signs),
+    combine("share", "over l(0)", _GOALS["Markov"], {"cost": 1 / e.at_zero}),
+)  # fmt: skip
+SIGNS = of_claim(
+    e.END_TO_END, "signs",
+    apply("best", "the least loss is little", *_own("best")),
+    apply("Markov", "so few signs are wrong there", *_own("Markov")),
+    combine("together", "one after the other", _GOALS["signs"], {"Markov": 1, "best": 1 / e.at_zero}),
+)  # fmt: skip
+PROOFS: tuple[Proof, ...] = (LOSS, BEST, MARKOV, SIGNS)

@@ -169,6 +169,7 @@ def _sweep_loop(
     output += part
 
 
+@cache
 def split(activation: Activation) -> tuple[tuple[sp.Expr, ...], sp.Expr, sp.Expr]:
     """Return the transcendental functions in an activation and its slope, and both with symbols in their place.
 

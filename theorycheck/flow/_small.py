@@ -7,7 +7,7 @@ free of transcendental functions (ReLU and its like): those are NumPy's, see :mo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -35,9 +35,14 @@ _LOSSES: Mapping[str, tuple[sp.Expr, sp.Expr]] = {
 }
 
 
+def work(network: Network) -> int:
+    """Return ``m n d``, the multiplications of a pass through the first layer."""
+    return network.n * network.m * network.inputs.shape[1]
+
+
 def fits(network: Network) -> bool:
     """Whether a network is descended by the compiled loop."""
-    small = network.outputs == 1 and network.n * network.m * network.inputs.shape[1] <= WORK
+    small = network.outputs == 1 and 0 < work(network) <= WORK
     return small and not split(network.activation)[0]
 
 
@@ -51,66 +56,96 @@ def _loop(activation: Activation, loss: str) -> Callable[..., int]:
 
 def _steps(
     first_layer: Any, outer: Any, rows: Any, labels: Any, shift: Any, mass: Any, size: Any, shrink: Any, share: Any,
-    start: Any, stop: Any, wanted: Any, outputs: Any, losses: Any, value: Any, slope: Any, lost: Any, push: Any,
+    start: Any, stop: Any, wanted: Any, losses: Any, forces: Any, outputs: Any, value: Any, slope: Any, lost: Any, push: Any,
 ) -> int:  # fmt: skip
-    # neurons are next to each other in memory, so that what is done to all is done to several at once
+    # neurons are next to each other in memory, so that what is done to all is done to several at once; where there are fewer
+    # neurons than samples, samples are, and a library's products of whole matrices are faster
     (n, d), m = rows.shape, len(outer)
-    heights, values, output, change, seen = np.zeros((n, m)), np.empty((n, m)), np.empty(n), np.empty(m), 0
+    narrow, columns, moved, change = m < n, np.ascontiguousarray(rows.T), np.empty((m, d)), np.zeros(m)
+    shape = (m, n) if narrow else (n, m)
+    heights, values = np.empty(shape), np.empty(shape)
+    output, force, seen = np.empty(n), np.empty(n), 0
 
     def add(into: Any, factor: Any, what: Any, shrunk: Any) -> None:
         for j in range(m):
             into[j] = shrunk * into[j] + factor * what[j]
 
-    for step in range(start, stop + 1):
-        total = 0.0
+    def forward() -> None:
+        if narrow:
+            np.dot(first_layer.T, columns, heights)
+            for j in range(m):
+                for i in range(n):
+                    heights[j, i] += shift[j]
+                    values[j, i] = value(heights[j, i])
+            np.dot(outer, values, output)
+            return
         for i in range(n):
-            add(heights[i], 1.0, shift, 0.0)
-            for e in range(d):
+            for j in range(m):
+                heights[i, j] = shift[j] + rows[i, 0] * first_layer[0, j]
+            for e in range(1, d):
                 add(heights[i], rows[i, e], first_layer[e], 1.0)
             for j in range(m):
                 values[i, j] = value(heights[i, j])
             output[i] = np.dot(values[i], outer)
+
+    def backward(first: Any, keep: Any) -> None:
+        if narrow:
+            np.dot(values, force, change)
+            for j in range(m):
+                for i in range(n):
+                    heights[j, i] = first * force[i] * outer[j] * slope(heights[j, i])
+            np.dot(heights, rows, moved)
+            for e in range(d):
+                add(first_layer[e], 1.0, moved[:, e], keep)
+            return
+        for i in range(n):
+            add(change, force[i], values[i], 1.0 if i else 0.0)
+            for j in range(m):
+                heights[i, j] = first * force[i] * outer[j] * slope(heights[i, j])
+            for e in range(d):
+                add(first_layer[e], rows[i, e], heights[i], keep if i == 0 else 1.0)
+
+    for step in range(start, stop + 1):
+        forward()
+        total = 0.0
+        for i in range(n):
             total += lost(output[i], labels[i]) + 0.0 * output[i]  # not finite if either is not
+            force[i] = push(output[i], labels[i])
         if not math.isfinite(total):
             return -step - 1
         if wanted[step]:
-            outputs[seen], losses[seen] = output, total * share
+            losses[seen], forces[seen], outputs[seen] = total * share, force, output
             seen += 1
         if step == stop:
             break
-        change[:] = 0.0
+        force *= share
         # a layer that stands still does not decay
-        keep = shrink[step, 0] if size[step, 0] != 0.0 else 1.0
-        for i in range(n):
-            force = share * push(output[i], labels[i])
-            first = size[step, 0] * force
-            add(change, size[step, 1] * force, values[i], 1.0)
-            for j in range(m):
-                heights[i, j] = first * outer[j] * slope(heights[i, j])
-            for e in range(d):
-                add(first_layer[e], rows[i, e], heights[i], keep if i == 0 else 1.0)
+        backward(size[step, 0], shrink[step, 0] if size[step, 0] != 0.0 else 1.0)
         if size[step, 1] != 0.0:
             for j in range(m):
-                outer[j] = shrink[step, 1] * outer[j] + mass[j] * change[j]
+                outer[j] = shrink[step, 1] * outer[j] + size[step, 1] * mass[j] * change[j]
     return stop
 
 
-def stride(
+def strides(
     network: Network, weights: Array, outer: Array, labels: Array, loss: str, mean: bool, size: Array, shrink: Array,
-    span: tuple[int, int], wanted: NDArray[np.bool_],
-) -> tuple[int, Array, Array]:  # fmt: skip
-    """Go from step ``span[0]`` to step ``span[1]``, moving ``weights`` ``(m, d)`` and ``outer`` ``(m, 1)`` in place.
+    wanted: NDArray[np.bool_], ends: Iterable[int],
+) -> Iterator[tuple[int, NDArray[np.int64], Array, Array, Array]]:  # fmt: skip
+    """Go from one of ``ends`` to the next, moving ``weights`` ``(m, d)`` and ``outer`` ``(m, 1)`` in place.
 
-    Returns the step reached, or ``-1 - step`` where loss or output ceased to be finite, and the outputs ``(k, n)`` and losses
-    ``(k,)`` of the ``k`` wanted steps in the span, both ends included. ``size`` and ``shrink`` are ``(steps, 2)``.
+    Yields the step reached, or ``-1 - step`` where loss or output ceased to be finite, and of the ``k`` wanted steps since the
+    last end, this one included, the steps, losses ``(k,)``, forces and outputs ``(k, n)``. ``size`` and ``shrink`` are ``(steps, 2)``.
     """
-    count = int(np.count_nonzero(wanted[span[0] : span[1] + 1]))
-    outputs, losses = np.empty((count, network.n)), np.empty(count)
-    scaled, mean_of = network.inner * network.inputs, 1.0 / network.n if mean else 1.0
-    first_layer, own = np.ascontiguousarray(weights.T), outer[:, 0].copy()
-    reached = _loop(network.activation, loss)(
-        first_layer, own, scaled, labels[:, 0].copy(), network.shift, network.gain**2, size, shrink,
-        mean_of, span[0], span[1], wanted, outputs, losses,
-    )  # fmt: skip
-    weights[...], outer[:, 0] = first_layer.T, own
-    return int(reached), outputs, losses
+    flags, start = wanted.copy(), 0
+    scaled, mean_of = np.ascontiguousarray(network.inner * network.inputs), 1.0 / network.n if mean else 1.0
+    for stop in ends:
+        found = np.flatnonzero(flags[start : stop + 1]) + start
+        losses, (forces, outputs) = np.empty(len(found)), np.empty((2, len(found), network.n))
+        first_layer, own = np.ascontiguousarray(weights.T), outer[:, 0].copy()
+        reached = _loop(network.activation, loss)(
+            first_layer, own, scaled, labels[:, 0].copy(), network.shift, network.gain**2, size, shrink,
+            mean_of, start, stop, flags, losses, forces, outputs,
+        )  # fmt: skip
+        weights[...], outer[:, 0] = first_layer.T, own
+        yield int(reached), found, losses, forces, outputs
+        flags[stop], start = False, stop

@@ -13,17 +13,18 @@ slope at 0 is 1/2 and so is the hinge's at margin 1; a step may land on a kink, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.data import BadInput
 from theorycheck.flow import _small
-from theorycheck.flow._batches import LOSSES, Batch, Batches, Draw, Loss, Pair, Schedule, feed, posed, schedule
-from theorycheck.flow._record import stacked, wanted_steps
-from theorycheck.flow.trajectory import FlowStalled
+from theorycheck.flow._batches import LOSSES, Batch, Batches, Draw, Pair, Schedule, feed, posed, schedule
+from theorycheck.flow._record import joined, stacked, wanted_steps
+from theorycheck.flow._walk import Walk
 from theorycheck.model import Instance
 from theorycheck.network import Network, output_and_gram
 
@@ -31,8 +32,8 @@ __all__ = ["LOSSES", "Descent", "State", "descend"]
 
 Array = NDArray[np.float64]
 
-# multiply-adds up to which the initial tangent Gram is formed to explain a divergence
-CHEAP = 2**31
+# multiply-adds after which a compiled loop may be interrupted
+PIECE = 2**27
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ class Descent:
     ----------
     steps, loss : (k,)
         Recorded steps, increasing, and the loss there, as in :class:`State`.
-    residual : (k, n c)
+    residual, output : (k, n c)
         As in :class:`State`; samples first, then outputs.
     quantities
         What else was asked for, each ``(k, ...)``.
@@ -84,91 +85,16 @@ class Descent:
     steps: NDArray[np.int64]
     loss: Array
     residual: Array
+    output: Array
     quantities: Mapping[str, Array]
     network: Network
     taken: int
     note: str = ""
 
 
-class _Walk:
-    """The moving weights, and the rule by which they move; ``size`` and ``decay`` are ``(steps, 2)``, layer by layer."""
-
-    def __init__(self, start: Network, rule: Loss, mean: bool, size: Array, decay: Array) -> None:
-        self.start, self.rule, self.mean, self.taken = start, rule, mean, 0
-        self.weights, self.outer = np.array(start.weights, order="C"), np.array(start.outer, order="C")
-        self.size, self.mass = size * np.array([start.first, start.second]), start.gain[:, None] ** 2
-        shrink = 1.0 - self.size * decay
-        # decay = 1 / step means to forget the weights, though in floats their product may miss 1
-        self.shrink = np.where(np.abs(shrink) < 4 * np.finfo(float).eps, 0.0, shrink)
-
-    def look(self, batch: Batch, labels: Array) -> tuple[Array, float]:
-        """Return output and loss on a batch.
-
-        Raises
-        ------
-        FlowStalled
-            If the loss, or an output whose loss may yet be 0, is not finite.
-        """
-        slopes = self.taken < len(self.size) and self.size[self.taken, 0] > 0
-        output = batch.forward(self.weights, self.outer, slopes=slopes)
-        loss = self.rule.value(output, labels) / (len(labels) if self.mean else 1)
-        if not (np.isfinite(loss) and np.all(np.isfinite(output))):
-            raise self.diverged(batch.inputs)
-        return output, loss
-
-    def update(self, batch: Batch, output: Array, labels: Array) -> None:
-        """Make one step of both layers, from the pass that found ``output``."""
-        force = self.rule.force(output, labels)
-        if self.mean:
-            force /= len(labels)
-        (first, second), shrink = self.size[self.taken], self.shrink[self.taken]
-        change = batch.second(second * force) * self.mass if second else None
-        if first:
-            batch.move(self.weights, shrink[0], first * force, self.outer)
-        if change is not None:
-            self.outer *= shrink[1]
-            self.outer += change
-        self.taken += 1
-
-    def network(self, *, view: bool) -> Network:
-        """Return the present network, its weights read-only views or copies."""
-        weights, outer = (part.view() if view else part.copy() for part in (self.weights, self.outer))
-        weights.flags.writeable = outer.flags.writeable = not view
-        return replace(self.start, weights=weights, outer=outer)
-
-    def diverged(self, inputs: Array) -> FlowStalled:
-        """Return the exception that says where loss or output ceased to be finite, why, and what helps."""
-        said = f"gradient descent diverged: loss or output is not finite after {self.taken} of {len(self.size)} steps"
-        done = self.size[: self.taken]
-        if not done.any():
-            return FlowStalled(f"{said}, where nothing has moved yet: rescale the inputs, labels or weights")
-        rates = np.array([self.start.first, self.start.second])
-        worst = done[np.argmax(done.max(axis=1))]
-        step = float(np.max(np.divide(worst, rates, out=np.zeros(2), where=rates > 0)))
-        said += f" of size up to {step:.6g}. "
-        if np.any(np.abs(self.shrink[: self.taken]) > 1):
-            return FlowStalled(said + "Step times decay is above 2, so the weights grow by themselves: lower the decay")
-        if self.rule.curvature is None:
-            return FlowStalled(f"{said}The step is probably too large for these weights: lower the step")
-        limit = self._limit(worst / step, inputs)
-        if limit is None:
-            return FlowStalled(said + "The step is probably above 2/lambda_max of the tangent Gram: lower the step")
-        about = "2/lambda_max" + (f" / {self.rule.curvature:g}" if self.rule.curvature != 1 else "")
-        about += f"{' times n' if self.mean else ''} = {limit:.6g} of the initial tangent Gram"
-        if step > limit:
-            return FlowStalled(f"{said}The step is above {about}: lower it below that")
-        return FlowStalled(f"{said}The Gram has grown on the way, for the step is below {about}: lower the step")
-
-    def _limit(self, rates: Array, inputs: Array) -> float | None:
-        """Return the largest step at which the linearised descent is stable, or None if that is costly or unknown."""
-        size = len(inputs) * self.start.outputs
-        if self.rule.curvature is None or size**2 * max(self.start.m, size) > CHEAP:
-            return None
-        _, gram = output_and_gram(replace(self.start, inputs=inputs, first=float(rates[0]), second=float(rates[1])))
-        if not np.all(np.isfinite(gram)):
-            return None
-        largest = float(np.linalg.eigvalsh(gram)[-1]) * self.rule.curvature / (len(inputs) if self.mean else 1)
-        return 2 / largest if largest > 0 else None
+Part = tuple[
+    NDArray[np.int64], Array, Array, Array, State | None
+]  # steps, losses, residuals, outputs, what is looked at
 
 
 def descend(
@@ -225,47 +151,50 @@ def descend(
     if not isinstance(steps, int | np.integer) or steps < 0:
         raise BadInput(f"steps = {steps!r}: give a whole number of at least 0")
     network, targets, extra = posed(problem, labels, loss)
-    walk = _Walk(network, LOSSES[loss], mean, schedule("step", step, steps), schedule("decay", decay, steps))
+    walk = Walk(network, LOSSES[loss], mean, schedule("step", step, steps), schedule("decay", decay, steps))
     draw = None if batches is None else feed(batches, loss, network, extra, steps)
-    seen: list[tuple[int, float, Array]] = []
+    seen: list[tuple[NDArray[Any], ...]] = [(np.zeros(0, np.int64), np.zeros(0), *2 * (np.zeros((0, targets.size)),))]
     found: dict[str, list[Array]] = {name: [] for name in quantities or {}}
     with np.errstate(all="ignore"):  # what leaves the floating range is found in `look`
         looks, asked = bool(quantities) or until is not None, wanted_steps(record, steps)
-        small = draw is None and _small.fits(network)
-        march = _strides(walk, targets, loss, asked, progress, looks) if small else _march(walk, targets, draw, asked, progress)  # fmt: skip
-        for state in march:
-            seen.append((state.step, state.loss, state.residual.ravel()))
+        march = _strides(walk, targets, loss, asked, progress, looks) if draw is None and _small.fits(network) else _march(walk, targets, draw, asked, progress)  # fmt: skip
+        for *part, state in march:
+            seen.append(tuple(part))
+            if state is None:
+                continue
             for name, function in (quantities or {}).items():
                 found[name].append(np.array(function(state)))
             if until is not None and until(state):
                 break
         if not (np.all(np.isfinite(walk.weights)) and np.all(np.isfinite(walk.outer))):
             raise walk.diverged(network.inputs)
+    at, losses, residuals, outputs = map(joined, zip(*seen, strict=True))
     return Descent(
-        np.array([step for step, _, _ in seen], dtype=np.int64),
-        np.array([loss for _, loss, _ in seen], dtype=float),
-        np.array([residual for _, _, residual in seen]).reshape(len(seen), targets.size),
-        {name: stacked(name, values) for name, values in found.items()},
-        walk.network(view=False),
-        walk.taken,
-        "" if walk.taken == steps else f"stopped after {walk.taken} of {steps} steps, where until(state) was true",
-    )
+        at, losses, residuals, outputs,
+        {name: stacked(name, values) for name, values in found.items()}, walk.network(view=False), walk.taken,
+        f"stopped after {walk.taken} of {steps} steps, where until(state) was true" * (walk.taken < steps),
+    )  # fmt: skip
 
 
 def _march(
-    walk: _Walk, targets: Array, draw: Draw | None, wanted: frozenset[int], progress: Callable[[float], object] | None
-) -> Iterator[State]:
-    """Make the steps, and yield the state at those that are wanted."""
+    walk: Walk,
+    targets: Array,
+    draw: Draw | None,
+    wanted: NDArray[np.bool_],
+    progress: Callable[[float], object] | None,
+) -> Iterator[Part]:
+    """Make the steps, and yield those that are wanted, each with its state."""
     steps = len(walk.size)
     keep, every, output = bool(np.any(walk.size[:, 1] > 0)), max(1, steps // 100), targets
     own = Batch(walk.start, keep=keep and draw is None)  # the network's own inputs
     own.load(walk.start.inputs)
     batch, labels = (own if draw is None else Batch(walk.start, keep=keep)), targets
     for step in range(steps + 1):
-        if step in wanted or draw is None:
+        if wanted[step] or draw is None:
             output, loss = walk.look(own, targets)
-        if step in wanted:
-            yield State(step, output, walk.rule.force(output, targets), loss, walk.network(view=True))
+        if wanted[step]:
+            state = State(step, output, walk.rule.force(output, targets), loss, walk.network(view=True))
+            yield np.array([step]), np.array([loss]), state.residual.reshape(1, -1), output.reshape(1, -1), state
         if step == steps:
             return
         if draw is not None:
@@ -278,22 +207,21 @@ def _march(
 
 
 def _strides(
-    walk: _Walk, targets: Array, loss: str, wanted: frozenset[int], progress: Callable[[float], object] | None, looks: bool
-) -> Iterator[State]:  # fmt: skip
-    """Do the same for a small network, in a compiled loop from stop to stop; where nobody looks, states have the network at the next stop."""
+    walk: Walk, targets: Array, loss: str, wanted: NDArray[np.bool_], progress: Callable[[float], object] | None, looks: bool
+) -> Iterator[Part]:  # fmt: skip
+    """Do the same for a small network, in a compiled loop from stop to stop: where somebody looks, at every step that is wanted."""
     steps, net = len(walk.size), walk.start
-    flags = np.zeros(steps + 1, dtype=bool)
-    flags[list(wanted)] = True
-    ends = sorted({*range(0, steps, max(1, steps // 100)), steps, *(wanted if looks else ())})
-    start = 0
-    for stop in ends:
-        reached, outputs, losses = _small.stride(net, walk.weights, walk.outer, targets, loss, walk.mean, walk.size, walk.shrink, (start, stop), flags)  # fmt: skip
+    every = max(1, min(PIECE // _small.work(net), steps if progress is None else steps // 100))
+    ends = sorted({*range(every, steps, every), steps, *(map(int, np.flatnonzero(wanted)) if looks else ())})
+    run = _small.strides(net, walk.weights, walk.outer, targets, loss, walk.mean, walk.size, walk.shrink, wanted, ends)
+    for reached, found, losses, forces, outputs in run:
         walk.taken = reached if reached >= 0 else -reached - 1
         if reached < 0:
             raise walk.diverged(net.inputs)
-        found, forces, present = np.flatnonzero(flags[start : stop + 1]) + start, walk.rule.force(outputs := outputs[:, :, None], targets), walk.network(view=True)  # fmt: skip
-        for k, step in enumerate(found):
-            yield State(int(step), outputs[k], forces[k], float(losses[k]), present)
-        flags[stop], start = False, stop
-        if progress is not None and stop and (stop % max(1, steps // 100) == 0 or stop == steps):
-            progress(stop / steps)
+        if len(found):
+            state = State(
+                reached, outputs[-1][:, None], forces[-1][:, None], float(losses[-1]), walk.network(view=True)
+            )
+            yield found, losses, forces, outputs, state if looks and found[-1] == reached else None
+        if progress is not None and reached and (reached % every == 0 or reached == steps):
+            progress(reached / steps)

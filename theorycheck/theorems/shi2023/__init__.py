@@ -1,17 +1,20 @@
 """shi2023: feature learning from gradients in two-layer networks. What the abstract claims."""
 
+from theorycheck.experiment import Experiment
 from theorycheck.statement import Paper, PaperClaim, Theorem
 from theorycheck.theorems.shi2023.batch import BATCH
 from theorycheck.theorems.shi2023.coupled import COUPLED
 from theorycheck.theorems.shi2023.emergence import EMERGENCE
 from theorycheck.theorems.shi2023.end_to_end import END_TO_END
-from theorycheck.theorems.shi2023.experiments import ALIGNED, BEYOND, EXPERIMENTS, REAL, SETS
+from theorycheck.theorems.shi2023.experiments import ALIGNED, BEYOND, REAL, SETS
+from theorycheck.theorems.shi2023.experiments_end import END_TO_END_RUNS
 from theorycheck.theorems.shi2023.first_step import FIRST_STEP
 from theorycheck.theorems.shi2023.frozen import FROZEN
 from theorycheck.theorems.shi2023.kernels import KERNELS
 from theorycheck.theorems.shi2023.linear import LINEAR
 from theorycheck.theorems.shi2023.mixture import MIXTURE
 from theorycheck.theorems.shi2023.mixture_chance import MIXTURE_CHANCE
+from theorycheck.theorems.shi2023.mixture_features import MIXTURE_FEATURES
 from theorycheck.theorems.shi2023.parity import PARITY
 from theorycheck.theorems.shi2023.structured import STRUCTURED
 from theorycheck.theorems.shi2023.truth_mixture import TRUTH_MIXTURE
@@ -42,13 +45,15 @@ PAPER = Paper(
             ),
         ),
         PaperClaim(
-            "mixtures", "it covers mixtures of Gaussians", (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label)
+            "mixtures",
+            "it covers mixtures of Gaussians",
+            (MIXTURE.label, MIXTURE_CHANCE.label, TRUTH_MIXTURE.label, MIXTURE_FEATURES.label),
         ),
         PaperClaim("parities", "it covers parity functions", (PARITY.label, STRUCTURED.label)),
         PaperClaim(
             "beyond kernels", "it sheds light on feature learning beyond kernels", (KERNELS.label, BEYOND.label)
         ),
-        PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", (END_TO_END.label,)),
+        PaperClaim("lottery ticket", "and on the lottery ticket hypothesis", (END_TO_END.label, END_TO_END_RUNS.label)),
     ),
 )
 
@@ -57,6 +62,7 @@ THEOREMS: tuple[Theorem, ...] = (
     MIXTURE,
     MIXTURE_CHANCE,
     TRUTH_MIXTURE,
+    MIXTURE_FEATURES,
     PARITY,
     STRUCTURED,
     LINEAR,
@@ -67,3 +73,5 @@ THEOREMS: tuple[Theorem, ...] = (
     FROZEN,
     BATCH,
 )
+
+EXPERIMENTS: tuple[Experiment, ...] = (END_TO_END_RUNS, SETS, BEYOND, REAL, ALIGNED)

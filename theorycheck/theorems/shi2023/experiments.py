@@ -175,5 +175,3 @@ ALIGNED = Experiment(
     picture=Picture("paired", "time", "cos 50 %", "data"),
     seeds=5,
 )  # fmt: skip
-
-EXPERIMENTS: tuple[Experiment, ...] = (SETS, BEYOND, REAL, ALIGNED)

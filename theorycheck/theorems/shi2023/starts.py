@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 LOSSES = tuple(s.LOSS)
 #: room for rounding where a hyper-parameter is exactly what is allowed
 ROOM = 1e-7
+#: |a_1| as a share of what is allowed: f is 0 at the start up to rounding only, and so is its first step what it should be
+START_ROOM = 0.999
 
 
 def share_of(problem: Problem, excess: float) -> float:
@@ -45,19 +47,20 @@ def ticket(sets: f.Sets, quarter: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate([first, first + quarter]))
 
 
-def _drawn(
-    problem: Problem, m: int, share: float, gamma: float, seeds: tuple[int, int]
-) -> tuple[s.Quadruples, Array, f.Sets]:
+def _drawn(problem: Problem, m: int, share: float, seeds: tuple[int, int]) -> tuple[s.Quadruples, Array, f.Sets]:
     """Return weights with biases of size b~/sigma_w, the first layer after the first step at that scale, and the sets S_k."""
     generator = np.random.default_rng([*seeds, 83])
-    parts = s.quadruples(generator.standard_normal((m, problem.inputs.shape[1])), generator.standard_normal(m), problem.bias)  # fmt: skip
+    weights = generator.standard_normal((m, problem.inputs.shape[1]))
+    if problem.signs:
+        weights = np.where(weights > 0, 1.0, -1.0)
+    parts = s.quadruples(weights, generator.standard_normal(m), problem.bias)
     unit = problem.bias / (problem.length * problem.size)
     first = unit * parts[1][:, None] * s.empirical_gradients(s.network(problem.inputs, problem.labels, *parts))[0]
-    return parts, first, f.members(problem.truth, first, parts[2], share, gamma)
+    return parts, first, f.members(problem.truth, first, parts[2], share, problem.gamma)
 
 
 def start(
-    problem: Problem, *, m: int, loss: str, epsilon: float, excess: float, gamma: float, only_ticket: bool,
+    problem: Problem, *, m: int, loss: str, epsilon: float, excess: float, only_ticket: bool,
     steps_share: float = 1.0, more: Mapping[str, float] | None = None, seed: int = 0, draw: int = 0,
     description: Mapping[str, Any] | None = None, notes: tuple[str, ...] = (),
 ) -> Instance:  # fmt: skip
@@ -75,7 +78,7 @@ def start(
         Further parameters of the instance.
     """
     share = share_of(problem, excess)
-    parts, first, sets = _drawn(problem, m, share, gamma, (seed, draw))
+    parts, first, sets = _drawn(problem, m, share, (seed, draw))
     kept = ticket(sets, m) if only_ticket and any(len(one) for one in sets) else np.arange(4 * m)
     at = _sizes(problem, parts, first[kept], sets, kept, epsilon)
     bias, length, wanted = at[hyper.bias], float(hyper.LENGTH.subs(at)) * (1 - ROOM), float(hyper.STEPS.subs(at))
@@ -84,15 +87,15 @@ def start(
     active = s.empirical_gradients(s.network(problem.inputs, problem.labels, weights, parts[1][kept], biases))[1]
     allowed = min(float(hyper.START.subs(at)), float(hyper.START_SHARE) * at[hyper.beta] * bias)
     slope, total = float(s.start_slope(loss)), float(np.linalg.norm(active))
-    eta_1 = (1 - ROOM) * allowed / (slope * total) if total > 0 else 1.0
+    eta_1 = START_ROOM * allowed / (slope * total) if total > 0 else 1.0
     numbers = {
         "eta_1": eta_1, "eta": length / math.ceil(wanted), "T": float(max(1, math.ceil(steps_share * wanted))),
-        "epsilon": epsilon, "epsilon_1": share, "gamma": gamma, "b": bias, "loss": float(LOSSES.index(loss)), **(more or {}),
+        "epsilon": epsilon, "epsilon_1": share, "gamma": problem.gamma, "b": bias, "loss": float(LOSSES.index(loss)), **(more or {}),
     }  # fmt: skip
 
     def redraw(again: Instance, draw: int) -> Instance:
         return start(
-            problem, m=m, loss=loss, epsilon=epsilon, excess=excess, gamma=gamma, only_ticket=only_ticket,
+            problem, m=m, loss=loss, epsilon=epsilon, excess=excess, only_ticket=only_ticket,
             steps_share=steps_share, more=more, seed=seed, draw=draw, description=description, notes=notes,
         )  # fmt: skip
 
@@ -109,11 +112,10 @@ def _sizes(
     """Return alpha, beta, epsilon, B_1 and the least b~ that they allow."""
     b_1 = float(np.mean(np.linalg.norm(problem.inputs, axis=1)))
     size = float(np.linalg.norm(first) + np.linalg.norm(parts[2][kept]) / b_1)
-    at = {
-        # where no neuron is a feature nothing is promised, and any alpha will do
-        hyper.alpha: problem.bias * float(np.linalg.norm(f.second_layer(problem.truth, sets, parts[2]))) or 1.0,
-        hyper.beta: size / problem.bias / (1 - float(hyper.START_SHARE)), hyper.epsilon: epsilon, hyper.B_1: b_1,
-    }  # fmt: skip
+    at = {hyper.beta: size / problem.bias / (1 - float(hyper.START_SHARE)), hyper.epsilon: epsilon, hyper.B_1: b_1}
+    # where no neuron is a feature nothing is promised, and any alpha will do: the least that is allowed
+    least = float(hyper.LEAST.subs(at)) / at[hyper.beta]
+    at[hyper.alpha] = problem.bias * float(np.linalg.norm(f.second_layer(problem.truth, sets, parts[2]))) or least
     return {**at, hyper.bias: math.sqrt(float(hyper.BIAS_SQUARED.subs(at))) * (1 + ROOM)}
 
 
