@@ -95,6 +95,7 @@ def _of_truth(part: Quantity) -> Quantity:
 
 _R4 = {part.symbol: part for part in t.TRUTH_MIXTURE.quantities}
 _QUANTITIES = (
+    s.UNSIGNED,
     *(_of_truth(_R4[symbol]) for symbol in (t.kappa, t.c, t.deviation, t.opposed, t.near, t.far)),
     Quantity(f.eps_1, "eps_1, share by which a feature's length may be off", measure.parameter("epsilon_1")),
     Quantity(f.gamma, "gamma, 1 less the cosine that a feature has at least", measure.parameter("gamma")),
