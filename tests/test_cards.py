@@ -59,11 +59,16 @@ EXAMPLES = {
     "caron2023.r1_log": 3,
     "caron2023.r2": 6,
     "caron2023.r2_data": 6,
+    "caron2023.r3": 6,
+    "caron2023.r3_data": 6,
 }
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}
 # four refute a promise of 99 %
-DRAWS_OF_SABOTAGE = {"caron2023.r1": 4, "caron2023.r1_log": 6, "caron2023.r2": 4, "caron2023.r2_data": 4}
+DRAWS_OF_SABOTAGE = {
+    **dict.fromkeys(("caron2023.r1", "caron2023.r2", "caron2023.r2_data", "caron2023.r3", "caron2023.r3_data"), 4),
+    "caron2023.r1_log": 6,
+}
 
 
 def of(theorem, label):

@@ -31,6 +31,7 @@ FLAGS: Mapping[str, tuple[Any, Any]] = {
     "delta": (Annotated[float, "allowed probability of failure, in (0, 1)"], 0.5),
     "theta": (Annotated[float, "split of the certificate, in (0, 1); 0 searches the best"], 0.0),
     "residual": (Annotated[float, "labels this far from the initial output; 0 for labels of their own"], 0.0),
+    "step": (Annotated[float, "step of gradient descent, as a share of the largest one that is allowed"], 0.999),
     "resolution": (Annotated[float, "relative accuracy to which a mean is compared, in (0, 1)"], 0.1),
     "activation": (Annotated[str, "a name (tanh, softplus, ...) or an expression of z"], "tanh"),
     **DATA,

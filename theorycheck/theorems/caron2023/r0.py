@@ -7,7 +7,6 @@ least eigenvalue of the uniform Gram must be positive (U1), gates at the kink co
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,16 +18,14 @@ from hypothesis.strategies import SearchStrategy
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, LabelPlan, build_labels, input_plans, label_plans
 from theorycheck.data import BadInput
-from theorycheck.evidence import Truth
-from theorycheck.flow import Run, follow
-from theorycheck.grams import Array
-from theorycheck.judge import judge
+from theorycheck.flow import follow
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems.caron2023 import flips as measures
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import gamma, s_X
+from theorycheck.theorems.caron2023.thetas import largest_theta, near_output, with_theta
 
 theta = sp.Symbol("theta", real=True)
 kappa_hat = sp.Symbol("kappa_hat", nonnegative=True)
@@ -130,33 +127,11 @@ def _sabotages(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
 
 # --- instances -------------------------------------------------------------------------------
 
-_GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.58, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98)
-
-
-@np.errstate(all="ignore")  # huge labels overflow to inf, which passes no test
 def best_theta(instance: Instance) -> float:
     """Return the largest theta on a grid that passes R0's test, or 1/2 if none does (errata W2)."""
     relu = instance.activation.leak is not None
     quantities, left = (_RELU, flips) if relu else (_SMOOTH, TEST_SMOOTH)
-    test = Bound(left, TEST_RIGHT)
-    for value in reversed(_GRID):
-        run = Run(_with_theta(instance, value))
-        values = {part.symbol: part.measure(run) for part in quantities if part.symbol in test.symbols}
-        if judge("test", test, values).truth is Truth.YES:
-            return value
-    return 0.5
-
-
-def _with_theta(instance: Instance, value: float) -> Instance:
-    return replace(instance, parameters={**instance.parameters, "theta": value})
-
-
-@np.errstate(all="ignore")
-def _near_output(instance: Instance, direction: Array, size: float) -> Instance:
-    """Put the labels at distance ``size`` from the initial output: they may look at the weights."""
-    output = instance.labels - instance.start[0]
-    length = float(np.linalg.norm(direction))
-    return instance.with_labels(output + size * (direction / length if length > 0 else direction))
+    return largest_theta(instance, quantities, (Bound(left, TEST_RIGHT),))
 
 
 def _build(flags: dict[str, Any]) -> Instance:
@@ -166,8 +141,8 @@ def _build(flags: dict[str, Any]) -> Instance:
         raise BadInput("--m must be at least 1: this theorem tests a given width instead of asking for one")
     instance = make.build(flags, sp.S.One, ())  # without an activation flag: ReLU
     if flags["residual"]:
-        instance = _near_output(instance, np.ones(instance.n), flags["residual"])
-    return _with_theta(instance, flags["theta"] or best_theta(instance))
+        instance = near_output(instance, np.ones(instance.n), flags["residual"])
+    return with_theta(instance, flags["theta"] or best_theta(instance))
 
 
 def _hard(
@@ -180,8 +155,8 @@ def _hard(
     with np.errstate(all="ignore"):
         gram = instance.start[1]
         if labels.kind != "huge" and np.all(np.isfinite(gram)):
-            instance = _near_output(instance, build_labels(labels, inputs, gram), 10.0**-size)
-    return _with_theta(instance, theta or best_theta(instance))
+            instance = near_output(instance, build_labels(labels, inputs, gram), 10.0**-size)
+    return with_theta(instance, theta or best_theta(instance))
 
 
 def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
@@ -210,7 +185,7 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
         st.sampled_from(names),
     )
     stalling = st.builds(
-        _stalling,
+        stalling,
         st.sampled_from([1, 2]),
         st.sampled_from([3.0, -3.0]),
         st.sampled_from([0.3, 0.5]),
@@ -220,10 +195,10 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
     return st.one_of(wide, hard, stalling)
 
 
-def _stalling(width: int, size: float, theta: float, seed: int, name: str) -> Instance:
+def stalling(width: int, size: float, theta: float, seed: int, name: str) -> Instance:
     """One input whose few nodes die or saturate long before they reach the label: only the test forbids it."""
     instance = make.drawn(np.ones((1, 1)), np.zeros(1), width=width, gamma=1.0, alpha=0.5, activation=name, seed=seed)
-    return _with_theta(_near_output(instance, np.ones(1), size), theta)
+    return with_theta(near_output(instance, np.ones(1), size), theta)
 
 
 _DEFAULTS = {name: default for name, (_, default) in make.FLAGS.items()}
