@@ -61,12 +61,13 @@ EXAMPLES = {
     "caron2023.r2_data": 6,
     "caron2023.r3": 6,
     "caron2023.r3_data": 6,
+    "caron2023.r8_chance": 6,
 }
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}
 # four refute a promise of 99 %
 DRAWS_OF_SABOTAGE = {
-    **dict.fromkeys(("caron2023.r1", "caron2023.r2", "caron2023.r2_data", "caron2023.r3", "caron2023.r3_data"), 4),
+    **{f"caron2023.{name}": 4 for name in ("r1", "r2", "r2_data", "r3", "r3_data", "r8_chance")},
     "caron2023.r1_log": 6,
 }
 

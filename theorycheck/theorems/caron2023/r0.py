@@ -134,7 +134,8 @@ def best_theta(instance: Instance) -> float:
     return largest_theta(instance, quantities, (Bound(left, TEST_RIGHT),))
 
 
-def _build(flags: dict[str, Any]) -> Instance:
+def build(flags: dict[str, Any]) -> Instance:
+    """Build an instance from flags; theta is searched and the labels are put near the output if the flags say so."""
     if not 0 <= flags["theta"] < 1:
         raise BadInput(f"--theta must lie in (0, 1), or be 0 to search the best, not {flags['theta']:g}")
     if flags["m"] == 0:
@@ -173,7 +174,7 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
         st.sampled_from(names),
     )
     wide = st.builds(
-        lambda n, gamma, residual, theta, seed, name: _build(
+        lambda n, gamma, residual, theta, seed, name: build(
             {**_DEFAULTS, "n": n, "d": n, "m": 2000, "gamma": gamma, "residual": residual, "theta": theta}
             | {"data": "orthogonal", "seed": seed, "activation": name}
         ),
@@ -225,7 +226,7 @@ R0 = Theorem(
     claims=with_looseness(_claims(heavy_flips, _GIVEN_RELU), a=1.2, b=1.3, c=1.02, d=79.0),
     derivations=s.RELU_DUALS,
     order=("data", "weights", "labels"),
-    example=make.example(_build, *_FLAGS),
+    example=make.example(build, *_FLAGS),
     instances=lambda: _strategy(("relu",)),
     simulate=_SIMULATE,
     sabotages=(
@@ -262,7 +263,7 @@ R0_SMOOTH = Theorem(
     claims=with_looseness(_claims(SPREAD_SMOOTH, _GIVEN_SMOOTH), a=4.0, b=4.0, c=1.03, d=80.0),
     derivations=(),
     order=("data", "weights", "labels"),
-    example=make.example(_build, *_FLAGS, "activation"),
+    example=make.example(build, *_FLAGS, "activation"),
     instances=lambda: _strategy(("tanh", "softplus", "sine")),
     simulate=_SIMULATE,
     sabotages=_sabotages(SPREAD_SMOOTH, _GIVEN_SMOOTH),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from scipy.special import zeta
 
-from theorycheck.adversary import InputPlan, LabelPlan, input_plans, label_plans
+from theorycheck.adversary import input_plans, label_plans
 from theorycheck.data import BadInput
 from theorycheck.flow import Run
 from theorycheck.model import Instance, with_parameters
@@ -115,16 +115,6 @@ def planned(
     return at
 
 
-def _hard(
-    plan: InputPlan, labels: LabelPlan, width: int, even: float, chance: float, seed: int, name: str
-) -> Instance:
-    inputs, own, about = make.adversarial(plan, labels, name)
-    return make.drawn(
-        inputs, own, width=width, gamma=even, alpha=0.5, activation=name, seed=seed,
-        parameters={"delta": chance}, description=about,
-    )  # fmt: skip
-
-
 def _instances(
     example: Callable[..., Instance], place: Callable[[Instance, float], Instance]
 ) -> SearchStrategy[Instance]:
@@ -143,7 +133,7 @@ def _instances(
         )
 
     hard = st.builds(
-        lambda share, *drawn: place(_hard(*drawn), share),
+        lambda share, *drawn: place(r2.hard(*drawn), share),
         st.sampled_from([0.999, 0.1]),
         input_plans(sizes=(1, 3), dimensions=(1, 4)),
         label_plans(),

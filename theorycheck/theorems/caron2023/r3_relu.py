@@ -59,7 +59,7 @@ _CLAIMS = (
     Claim("c", "node j stays within rho_j, twice R0's radius", Bound(s.moved, REACH), _GIVEN),
 )
 _SABOTAGES = (
-    Claim("a: gamma dropped", "the whole Gram is as stable as its uniform part", Bound(MU / s.gamma, s.least), _GIVEN, falsifies="a"),
+    Claim("a: gamma dropped", "the whole Gram keeps all of its uniform part", Bound(r0.kappa_hat, s.least), _GIVEN, falsifies="a"),
     Claim("b: twice the flow's", "more than the flow takes off", Bound(4 * eta * r0.kappa_hat, TAKEN), _GIVEN, falsifies="b"),
     Claim("b: tests dropped", "any network converges", Bound(GAIN, TAKEN), _UNTESTED, falsifies="b"),
     Claim("b: step doubled eightfold", "eight times the step still contracts", Bound(GAIN, TAKEN), _EIGHTFOLD, falsifies="b"),
@@ -97,7 +97,7 @@ def _hard(
         gram = instance.start[1]
         if labels.kind != "huge" and np.all(np.isfinite(gram)):
             instance = near_output(instance, build_labels(labels, inputs, gram), 10.0**-size)
-        return descents.with_step(with_theta(instance, theta or best_theta(instance)), share)
+        return descents.with_step(with_theta(instance, theta), share)
 
 
 def _instances() -> SearchStrategy[Instance]:
@@ -125,7 +125,7 @@ def _instances() -> SearchStrategy[Instance]:
         st.sampled_from([1, 8, 64, 512]),
         st.sampled_from([0.02, 0.3, 0.9, 1.0]),
         st.integers(-1, 6),
-        st.sampled_from([0.9, 0.0, 0.5]),
+        st.sampled_from([0.9, 0.5]),
         st.sampled_from([0.999, 0.1]),
         seeds,
     )
