@@ -127,6 +127,7 @@ def _sabotages(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
 
 # --- instances -------------------------------------------------------------------------------
 
+
 def best_theta(instance: Instance) -> float:
     """Return the largest theta on a grid that passes R0's test, or 1/2 if none does (errata W2)."""
     relu = instance.activation.leak is not None
@@ -185,7 +186,7 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
         st.integers(0, 10_000),
         st.sampled_from(names),
     )
-    stalling = st.builds(
+    stuck = st.builds(
         stalling,
         st.sampled_from([1, 2]),
         st.sampled_from([3.0, -3.0]),
@@ -193,7 +194,7 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
         st.integers(0, 10_000),
         st.sampled_from(names),
     )
-    return st.one_of(wide, hard, stalling)
+    return st.one_of(wide, hard, stuck)
 
 
 def stalling(width: int, size: float, theta: float, seed: int, name: str) -> Instance:

@@ -83,9 +83,7 @@ def _placed(instance: Instance, share: float, quantities: tuple[Quantity, ...], 
     """Return the instance with a step at this share of the largest that is allowed; it depends on no weights."""
     needed = {symbol for part in (*_LARGEST, residual) for symbol in part.free_symbols}
     with np.errstate(all="ignore"):
-        values = {
-            part.symbol: float(part.measure(Run(instance)).value) for part in quantities if part.symbol in needed
-        }
+        values = {part.symbol: float(part.measure(Run(instance)).value) for part in quantities if part.symbol in needed}
     return with_parameters(instance, step=share * largest_step(values, residual))
 
 

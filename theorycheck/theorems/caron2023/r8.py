@@ -74,10 +74,12 @@ def _hard(
     plan: InputPlan, labels: LabelPlan, width: int, even: float, size: int, share: float, seed: int, name: str
 ) -> Instance:
     inputs, own, about = make.adversarial(plan, labels, name)
-    instance = make.drawn(inputs, own, width=width, gamma=even, alpha=0.5, activation=name, seed=seed, description=about)
+    instance = make.drawn(
+        inputs, own, width=width, gamma=even, alpha=0.5, activation=name, seed=seed, description=about
+    )
     with np.errstate(all="ignore"):
         gram = instance.start[1]
-        if labels.kind != "huge" and np.all(np.isfinite(gram)):
+        if np.all(np.isfinite(gram)):
             instance = near_output(instance, build_labels(labels, inputs, gram), 10.0**-size)
     return with_parameters(with_theta(instance, 0.5), kept=float(round(share * width)))
 
@@ -162,13 +164,13 @@ _QUANTITIES = (
 
 def _build_chance(flags: dict[str, Any]) -> Instance:
     if not 0 < flags["delta_pruned"] < 1:
-        raise BadInput(f"--delta-pruned must lie in (0, 1), not {flags['delta_pruned']:g}: it is an allowed probability")
+        raise BadInput(
+            f"--delta-pruned must lie in (0, 1), not {flags['delta_pruned']:g}: it is an allowed probability"
+        )
     return pruned.build(flags, r2.WIDTH_DATA, _QUANTITIES)
 
 
-_EXAMPLE = make.example(
-    _build_chance, "n", "d", "m", "gamma", "alpha", "delta", "delta_pruned", "kept", "activation"
-)
+_EXAMPLE = make.example(_build_chance, "n", "d", "m", "gamma", "alpha", "delta", "delta_pruned", "kept", "activation")
 
 
 def _hard_chance(plan: InputPlan, labels: LabelPlan, width: int, even: float, seed: int, name: str) -> Instance:

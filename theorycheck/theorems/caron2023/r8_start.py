@@ -67,9 +67,7 @@ def _build(flags: dict[str, Any]) -> Instance:
     return pruned.build(flags)
 
 
-def _hard(
-    plan: InputPlan, width: int, even: float, power: float, share: float, seed: int, name: str
-) -> Instance:
+def _hard(plan: InputPlan, width: int, even: float, power: float, share: float, seed: int, name: str) -> Instance:
     inputs, labels, about = make.adversarial(plan, LabelPlan("zero", 0, 0), name)
     return make.drawn(
         inputs, labels, width=width, gamma=even, alpha=power, activation=name, seed=seed, description=about,
