@@ -147,6 +147,7 @@ R8 = Theorem(
 
 _ASSUMED = (
     *r2.R2_DATA.assumptions,
+    Assumption("something is pruned", "else f^K is f", Bound(sp.S.Zero, tau, strict=True)),
     Assumption("delta_p below 1", "delta_p lies strictly between 0 and 1", Bound(sp.S.Zero, delta_p * (1 - delta_p), strict=True)),
 )  # fmt: skip
 _WITH = tuple(part.label for part in _ASSUMED)
