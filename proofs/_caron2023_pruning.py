@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import product
 
 import _caron2023_certificates as flow
 import _caron2023_chances as ch
 import _caron2023_lemmas as of
-import _caron2023_smooth as smooth
-import _caron2023_widths as w
 import numpy as np
 import sympy as sp
 from scipy.special import zeta
@@ -18,13 +15,13 @@ from scipy.special import zeta
 from theorycheck import textbook
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
-from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_card, of_claim
+from theorycheck.proof import GIVEN, Proof, of_card, of_claim
 from theorycheck.proof_steps import Step, apply, combine, identity, monotone, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.report_proof import run
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems import core
-from theorycheck.theorems.caron2023 import pruned, r0, r2, r8, r8_start
+from theorycheck.theorems.caron2023 import pruned, r0, r8, r8_start
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.pruned import K, tau
 
@@ -117,7 +114,7 @@ EVEN = of_claim(
 # --- (ii): along the flow ------------------------------------------------------------------------------
 
 r_t, P_t = sp.symbols("r_t P_t", nonnegative=True)  # |r_t| and |f_t - f_t^K| on the samples
-_ROOT = sp.sqrt(s.s_X / s.d)
+ROOT = sp.sqrt(s.s_X / s.d)
 _L = sp.symbols("lambda_1:3", nonnegative=True)
 _MOVES = sp.symbols("m_1:3", nonnegative=True)
 
@@ -156,10 +153,10 @@ MOVED = of_claim(
 SAMPLES = of.lemma(
     "pruned part on the samples", {}, of.LAGRANGE, _NODES,
     sampled("triangle", "|f_t - f_t^K| <= |f_0 - f_0^K| + sum_{j > K} sqrt(lambda_j) |X (w_tj - w_0j)|/sqrt d <= ... + c tau_K sqrt(s_X/d)",
-        Bound(P_t, r8.cost + r8.moved * tau * _ROOT), _pruned_nodes, "Cauchy and Schwarz", "nodes"),
+        Bound(P_t, r8.cost + r8.moved * tau * ROOT), _pruned_nodes, "Cauchy and Schwarz", "nodes"),
 )  # fmt: skip
 
-_GIVEN = {name: f"{GIVEN}{name}" for name in r8._GIVEN}
+_GIVEN = {name: f"{GIVEN}{name}" for name in r8.GIVEN}
 _CARD_0 = {claim.label: claim for claim in r0.R0.claims}
 _NAMES, _SIGNS = flow._NAMES, flow._SIGNS
 
@@ -182,7 +179,7 @@ _UNIT = combine("slopes of ReLU", "gates are 0 or 1, or between at the kink", Bo
 CERTIFIED = of_claim(
     r8.R8, "certified", *_within(r0.REACH, _r0("c"), _SIGNS), _UNIT,
     apply("any", "claim moved", of_card(r8.R8, "moved"), {r0.slope: sp.S.One}, {"slope at most 1": "slopes of ReLU"}),
-    combine("radius", "R0's radius for the movement", Bound(r8._ANY, r8._SURE), {"for ever": tau / sp.sqrt(s.d)}),
+    combine("radius", "R0's radius for the movement", Bound(r8.ANY, r8.SURE), {"for ever": tau / sp.sqrt(s.d)}),
     combine("together", "one after the other", r8.R8.claims[1].bound, {"any": 1, "radius": 1}), chain=("any", "radius"),
 )  # fmt: skip
 
@@ -199,7 +196,7 @@ def _residuals(seed: int) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
-def _decay(rate: sp.Expr, by: str, *signs: str) -> tuple[Step, ...]:
+def decay(rate: sp.Expr, by: str, *signs: str) -> tuple[Step, ...]:
     """Return the steps to ``|y - f_t^K| <= exp(-rate t) |r_0| + |f_t - f_t^K|``; the step ``by`` says ``2 rate <= log(L_0/L_t)/t``."""
     x = sp.Symbol("x", real=True)
     shrink = r0.r_0 * sp.exp(-x * r8.time / 2)
@@ -223,100 +220,21 @@ def _left(run: Run) -> Measured:
     return Measured(sizes, run.trajectory.residual_error[1:] + found.error)
 
 
-_SEEN = (
+SEEN = (
     Quantity(r_t, "|r_t|", _left),
     Quantity(P_t, "|f_t - f_t^K| on the samples", _cost),
     Quantity(r8.moved, "max_j |w_tj - w_0j|/sqrt(lambda_j)", pruned.movement),
 )
 RISK = of_claim(
-    r8.R8, "risk", *_within(r0.REACH, _r0("c"), _SIGNS), _r0("b"), *_decay(r0.MU, "certificate b"),
+    r8.R8, "risk", *_within(r0.REACH, _r0("c"), _SIGNS), _r0("b"), *decay(r0.MU, "certificate b"),
     apply("samples", "what is pruned, on the samples", SAMPLES.lemma, {}, {}),
-    combine("residual", "the residual of the whole network", Bound(r_t + P_t, r8._DECAYS + P_t), {"rate": 1, "decay": 1}),
-    combine("pruned part", "and R0's radius for the movement", Bound(r8._DECAYS + P_t, r8.R8.claims[2].bound.rhs), {"samples": 1, "for ever": tau * _ROOT}),
+    combine("residual", "the residual of the whole network", Bound(r_t + P_t, r8.DECAYS + P_t), {"rate": 1, "decay": 1}),
+    combine("pruned part", "and R0's radius for the movement", Bound(r8.DECAYS + P_t, r8.R8.claims[2].bound.rhs), {"samples": 1, "for ever": tau * ROOT}),
     combine("together", "one after the other", r8.R8.claims[2].bound, {"triangle": 1, "residual": 1, "pruned part": 1}),
-    chain=("triangle", "residual", "pruned part"), quantities=_SEEN,
+    chain=("triangle", "residual", "pruned part"), quantities=SEEN,
 )  # fmt: skip
 
-# --- (iii): with a probability --------------------------------------------------------------------------
-
-P_cost = sp.Symbol("P_5", nonnegative=True)  # the chance that pruning costs more at time 0
-mean_cost = sp.Symbol("E_0", nonnegative=True)  # E |f_0 - f_0^K|^2 on the samples
-
-
-def _costs(seed: int) -> Mapping[sp.Symbol, float]:
-    """The mean square of pruned ReLU nodes on some samples, which is exact."""
-    rng = np.random.default_rng(seed)
-    inputs = of.inputs_of(rng, *of.sizes(rng)[:2])
-    scales = rng.dirichlet(np.ones(4))[1:]
-    trace = float(np.sum(inputs**2)) / (2 * inputs.shape[1])
-    return {mean_cost: float(np.sum([one * trace for one in scales])), tau: scales.sum(), s.trace_sigma: trace}
-
-
-MEAN = of.lemma("R8 (i) on the samples", {}, ch.SIGNS, sampled("samples", "E |f_0 - f_0^K|^2 = tau_K tr Sigma, sample by sample", Bound(mean_cost, tau * s.trace_sigma), _costs, "random signs"))  # fmt: skip
-
-_CHANCE = r8.R8_CHANCE
-_LEVEL = tau * s.trace_sigma / r8.delta_p
-_SOME = (f"{GIVEN}something is pruned", "outputs")
-
-
-def _chance_of_cost() -> tuple[Step, ...]:
-    """Steps to ``P_5 <= delta_p`` by Markov."""
-    signs = dict.fromkeys(_SOME, 0)
-    return (
-        apply("mean cost", "the mean square of what is pruned", MEAN.lemma, {}, {}),
-        combine("room for the cost", "the level of the event is positive", Bound(sp.S.Zero, _LEVEL, strict=True), {REST: _LEVEL, **signs}),
-        apply("Markov for the cost", "P(P_0^2 > a) <= E P_0^2/a", textbook.MARKOV.lemma, {textbook.chance: P_cost, textbook.mean: mean_cost, textbook.level: _LEVEL}, {"level": "room for the cost"}, *_SOME),
-        combine("chance of the cost", "together", Bound(P_cost, r8.delta_p), {"Markov for the cost": 1, "mean cost": 1 / _LEVEL, **signs}),
-    )  # fmt: skip
-
-
-def _with_chance() -> list[Proof]:
-    exact = r2.slope_width(s.s_X, r2.RESIDUAL_DATA)
-    pool = smooth.pool(_CHANCE, s.s_X, ch.L4_DATA, r2.RESIDUAL_DATA, exact, exact, smooth.POSITIVE_OUTPUT)
-    shared = smooth.parts(_CHANCE, r2.RESIDUAL_DATA, pool)
-    fails = combine(
-        "all three chances", "the chances together", Bound(ch.P_uniform + ch.P_residual + P_cost, s.delta + r8.delta_p),
-        {"chance of the uniform part": 1, "chance of the residual": 1, "chance of the cost": 1},
-    )  # fmt: skip
-    chances = of.part(_CHANCE, (), (*pool, *_chance_of_cost(), fails), fails.label)
-    at, root = {r0.theta: w.THETA}, sp.Symbol("y", nonnegative=True)
-    goal = _CHANCE.claims[0].bound
-    own = "slope at most 1"
-    steps = (
-        *shared.signs, w.INSIDE, of.use(shared.test, "test"), of.use(chances, "failure"), of.use(shared.radius, "radius"),
-        w.certificate(r0.R0_SMOOTH, "b", own),
-        combine("floor", "half of kappa_n, on the event", Bound(2 * s.FLOOR, s.rate), {"certificate": 1, f"{EVENT}uniform part": s.gamma}),
-        *_decay(s.FLOOR, "floor"),
-        replace(w.certificate(r0.R0_SMOOTH, "c", own, {core.moved_within: r8.moved}), label="certificate c"),
-        combine("for ever", "at all times", Bound(r8.moved, w.NEAR), {"certificate c": 1, REST: w.NEAR * sp.exp(-r0.MU.subs(at) * r8.time), **w.NONE}),
-        combine("movement", "within the theorem's radius", Bound(r8.moved, r8.REACH), {"for ever": 1, "radius": 1}),
-        apply("samples", "what is pruned, on the samples", SAMPLES.lemma, {}, {}),
-        monotone("cost", "its cost at time 0, on the event", Bound(r8.cost, r8.COST), f"{EVENT}cost", sp.Lambda(root, sp.sqrt(root)), f"{GIVEN}something is pruned"),
-        combine("residual", "the residual of the whole network", Bound(r_t + P_t, r8._LEFT + P_t), {"rate": 1, "decay": 1}),
-        combine("pruned part", "and the bounds of what is pruned", Bound(r8._LEFT + P_t, goal.rhs), {"samples": 1, "cost": 1, "movement": tau * _ROOT}),
-        combine("together", "one after the other", goal, {"triangle": 1, "residual": 1, "pruned part": 1}),
-    )  # fmt: skip
-    events = (*shared.events, Event("cost", Bound(r8.cost**2, _LEVEL), P_cost))
-    risk = of_claim(
-        _CHANCE, "risk", *steps, events=events, failure="failure", chain=("triangle", "residual", "pruned part"),
-        quantities=(*_SEEN[:2], *w.EXTRA),
-    )  # fmt: skip
-    return [MEAN, shared.radius, shared.test, chances, risk]
-
-
-PROOFS: tuple[Proof, ...] = (
-    AT_MOST,
-    AT_LEAST,
-    FINITE,
-    ZIPF,
-    MASS,
-    EVEN,
-    SAMPLES,
-    MOVED,
-    CERTIFIED,
-    RISK,
-    *_with_chance(),
-)
+PROOFS: tuple[Proof, ...] = (AT_MOST, AT_LEAST, FINITE, ZIPF, MASS, EVEN, SAMPLES, MOVED, CERTIFIED, RISK)
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

@@ -11,6 +11,7 @@ import _caron2023_chances
 import _caron2023_descent
 import _caron2023_initial
 import _caron2023_log
+import _caron2023_pruned_chance
 import _caron2023_pruning
 import _caron2023_r1
 import _caron2023_smooth
@@ -27,6 +28,7 @@ PROOFS: tuple[Proof, ...] = (
     *_caron2023_smooth.PROOFS,
     *_caron2023_descent.PROOFS,
     *_caron2023_pruning.PROOFS,
+    *_caron2023_pruned_chance.PROOFS,
 )
 
 if __name__ == "__main__":

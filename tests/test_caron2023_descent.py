@@ -38,13 +38,10 @@ def test_the_constants_follow_from_the_lemmas():
 
 
 def test_with_even_scales_the_second_condition_on_the_step_follows_from_the_first():
-    """At the width, with kappa_n <= s_X/d: the step that the curvature allows is at least 16/sqrt(gamma) times the stable one."""
-    wide = {s.Lambda_2: 1 / s.m, s.m: r3.ROUNDED}
-    curvature = sp.sqrt(s.gamma * s.kappa) / (8 * r3.BEND.subs(s.Lambda_2, 1 / s.m).subs(wide) * r2.RESIDUAL)
-    ratio = sp.simplify(
-        curvature / (s.d / (2 * s.s_X)) * sp.sqrt(s.gamma) * s.kappa * s.d / s.s_X * sp.sqrt(s.s_X / s.n)
-    )
-    assert ends(enclose(ratio**2 * s.n / s.s_X, {s.n: 1, s.s_X: 1}))[0] >= 16**2
+    """At the width their ratio is 16 sqrt 2 s_X/(d kappa_n) sqrt(n/(gamma s_X)), where kappa_n <= s_X/d and s_X <= n."""
+    curvature = sp.sqrt(s.gamma * s.kappa) / (8 * r3.BEND * r2.RESIDUAL)
+    ratio = (curvature / (s.d / (2 * s.s_X))).subs(s.Lambda_2, 1 / s.m).subs(s.m, r3.ROUNDED)
+    assert same(ratio, 16 * sp.sqrt(2) * s.s_X / (s.d * s.kappa) * sp.sqrt(s.n / (s.gamma * s.s_X)))
 
 
 def test_a_step_eight_times_too_large_makes_the_loss_grow_and_the_allowed_one_does_not():

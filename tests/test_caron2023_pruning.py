@@ -13,7 +13,7 @@ from theorycheck.evidence import Outcome, Truth
 from theorycheck.flow import Run
 from theorycheck.model import with_parameters
 from theorycheck.theorems.caron2023 import instances as make
-from theorycheck.theorems.caron2023 import pruned, r8, r8_start
+from theorycheck.theorems.caron2023 import pruned, r8, r8_chance, r8_start
 
 SMALL = {"n": 2, "d": 2, "m": 400, "data": "orthogonal", "residual": 0.1, "theta": 0.5}
 
@@ -100,4 +100,4 @@ def test_bad_flags_are_one_sentence(flags):
         with pytest.raises(BadInput, match="--"):
             card.example(**{"n": 1, "d": 1, "m": 10, "kept": 5, **flags})
     with pytest.raises(BadInput, match="--delta-pruned"):
-        r8.R8_CHANCE.example(n=1, d=1, m=10, kept=5, delta_pruned=1.0)
+        r8_chance.R8_CHANCE.example(n=1, d=1, m=10, kept=5, delta_pruned=1.0)

@@ -10,7 +10,8 @@ from theorycheck.theorems.caron2023.r2 import R2, R2_DATA
 from theorycheck.theorems.caron2023.r3 import R3, R3_DATA
 from theorycheck.theorems.caron2023.r3_relu import R3_RELU
 from theorycheck.theorems.caron2023.r4 import R4_COUPLING, R4_VARIANCE
-from theorycheck.theorems.caron2023.r8 import R8, R8_CHANCE
+from theorycheck.theorems.caron2023.r8 import R8
+from theorycheck.theorems.caron2023.r8_chance import R8_CHANCE, R8_RELU
 from theorycheck.theorems.caron2023.r8_start import R8_START, R8_TAIL
 from theorycheck.theorems.caron2023.sharp import SHARPENINGS
 
@@ -37,12 +38,12 @@ PAPER = Paper(
         PaperClaim(
             "pruning and transfer",
             "experiments show benefits for prunability and transfer learning",
-            tuple(card.label for card in (R8_START, R8_TAIL, R8, R8_CHANCE)),
+            tuple(card.label for card in (R8_START, R8_TAIL, R8, R8_CHANCE, R8_RELU)),
         ),
     ),
 )
 
 _DESCENT = (R3, R3_DATA, R3_RELU)
-_PRUNED = (R8_START, R8_TAIL, R8, R8_CHANCE)
+_PRUNED = (R8_START, R8_TAIL, R8, R8_CHANCE, R8_RELU)
 
 THEOREMS = (KAPPA, R4_VARIANCE, R4_COUPLING, R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA, *_DESCENT, *_PRUNED)

@@ -31,7 +31,7 @@ tau = sp.Symbol("tau_K", nonnegative=True)
 NOTATION = (
     " f^K: the network of the K nodes with the largest scales, nothing retrained; tau_K: the sum of the other scales."
 )
-#: looked at, over the horizon of the flow
+#: times that are looked at, over the horizon of the flow
 TIMES = (1e-3, 1e-2, 0.1, 1.0)
 #: the longest horizon, over that of the largest eigenvalue of the tangent Gram
 LONGEST = 50.0
@@ -117,14 +117,14 @@ class Seen:
     error: Array
 
 
-def simulate(instance: Instance) -> Run:
-    """Follow the flow, to be looked at at :data:`TIMES`; a Gram that is nearly singular is not waited for."""
+def simulate(instance: Instance, shares: tuple[float, ...] = TIMES) -> Run:
+    """Follow the flow, to be looked at at these shares of its horizon; a Gram that is nearly singular is not waited for."""
     with np.errstate(all="ignore"):
         largest = float(np.trace(instance.start[1]))
     horizon = horizon_of(instance)
     if 0 < largest < np.inf:
         horizon = min(horizon, LONGEST / largest)
-    return follow(instance, times=np.array([0.0, *(share * horizon for share in TIMES)]))
+    return follow(instance, times=np.array([0.0, *(share * horizon for share in shares)]))
 
 
 @lru_cache(maxsize=2)

@@ -1,9 +1,8 @@
-"""Prop R8 (ii) and (iii) (caron2023, section 3.6): what pruning costs along the flow.
+"""Prop R8 (ii) (caron2023, section 3.6): what pruning costs along the flow.
 
-(ii) holds for any network whose weights move by at most ``c sqrt(lambda_j)``; c is what was seen, or what R0 certifies. (iii)
-adds Markov's inequality at time 0 to a theorem that gives c with a probability: here R2 with a data-dependent width, whose
-own width can be simulated. The change of all pruned nodes on the samples is at most ``c tau_K sqrt(s_X/d)``, which is better
-than the ``sqrt(n/d)`` of the theory file.
+It holds for any network whose weights move by at most ``c sqrt(lambda_j)``; c is what was seen, or what R0 certifies. The
+change of all pruned nodes on the samples is at most ``c tau_K sqrt(s_X/d)``, which is better than the ``sqrt(n/d)`` of the
+theory file.
 """
 
 from __future__ import annotations
@@ -17,27 +16,25 @@ from hypothesis.strategies import SearchStrategy
 
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, LabelPlan, build_labels, input_plans, label_plans
-from theorycheck.data import BadInput
 from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems.caron2023 import instances as make
-from theorycheck.theorems.caron2023 import pruned, r0, r2
+from theorycheck.theorems.caron2023 import pruned, r0
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.pruned import tau
-from theorycheck.theorems.caron2023.setting import d, delta, s_X
+from theorycheck.theorems.caron2023.setting import d, s_X
 from theorycheck.theorems.caron2023.thetas import near_output, with_theta
 
 time = r0.time
 grown, moved = sp.symbols("G_t c_t", nonnegative=True)
 risk, cost = sp.symbols("R_K P_0", nonnegative=True)
-delta_p = sp.Symbol("delta_p", positive=True)
 
-_SEEN = (
+SEEN = (
     pruned.MASS,
     Quantity(time, "time", pruned.times_seen),
     Quantity(risk, "|y - f_t^K| on the samples", pruned.pruned_residual),
 )
-_REFERENCE = "derived here; not quoted from the paper"
+NOTE = "derived here; not quoted from the paper"
 
 
 def later(reach: sp.Expr) -> sp.Expr:
@@ -48,21 +45,21 @@ def later(reach: sp.Expr) -> sp.Expr:
 # --- (ii) --------------------------------------------------------------------------------------
 
 _CERTIFIED = tuple(part for part in r0.R0.assumptions if part.label != "loose test")
-_GIVEN = tuple(part.label for part in _CERTIFIED)
+GIVEN = tuple(part.label for part in _CERTIFIED)
 _SLOPE = ("slope at most 1",)
-_ANY, _SURE = moved * tau / sp.sqrt(d), r0.REACH * tau / sp.sqrt(d)
-_DECAYS = sp.exp(-r0.MU * time) * r0.r_0
+ANY, SURE = moved * tau / sp.sqrt(d), r0.REACH * tau / sp.sqrt(d)
+DECAYS = sp.exp(-r0.MU * time) * r0.r_0
 
 _CLAIMS = (
-    Claim("moved", "at any x, pruning costs at most c |x| tau_K/sqrt(d) more than at time 0, c the movement so far", Bound(grown, _ANY), _SLOPE),
-    Claim("certified", "the same with R0's radius for c", Bound(grown, _SURE), _GIVEN),
-    Claim("risk", "what the pruned network misses: the rest of the residual, the cost at time 0, and what it grows by", Bound(risk, _DECAYS + cost + later(r0.REACH)), _GIVEN),
+    Claim("moved", "at any x, pruning costs at most c |x| tau_K/sqrt(d) more than at time 0, c the movement so far", Bound(grown, ANY), _SLOPE),
+    Claim("certified", "the same with R0's radius for c", Bound(grown, SURE), GIVEN),
+    Claim("risk", "what the pruned network misses: the rest of the residual, the cost at time 0, and what it grows by", Bound(risk, DECAYS + cost + later(r0.REACH)), GIVEN),
 )  # fmt: skip
 _SABOTAGES = (
     Claim("moved: without tau_K", "pruning costs what it did at time 0", Bound(grown, 0), _SLOPE, falsifies="moved"),
     Claim("moved: tau_K squared", "as if scales were outer weights", Bound(grown, moved * tau**2 / sp.sqrt(d)), _SLOPE, falsifies="moved"),
-    Claim("certified: tau_K squared", "the same with R0's radius", Bound(grown, r0.REACH * tau**2 / (10 * sp.sqrt(d))), _GIVEN, falsifies="certified"),
-    Claim("risk: without tau_K", "the whole network's residual", Bound(risk, _DECAYS), _GIVEN, falsifies="risk"),
+    Claim("certified: tau_K squared", "the same with R0's radius", Bound(grown, r0.REACH * tau**2 / (10 * sp.sqrt(d))), GIVEN, falsifies="certified"),
+    Claim("risk: without tau_K", "the whole network's residual", Bound(risk, DECAYS), GIVEN, falsifies="risk"),
 )  # fmt: skip
 
 
@@ -116,12 +113,12 @@ def _instances() -> SearchStrategy[Instance]:
 R8 = Theorem(
     label="caron2023.r8",
     title="Pruning along the flow costs at most its mass times the movement",
-    reference=Reference("caron2023", "Prop R8 (ii), section 3.6; proof in section 4", _REFERENCE),
+    reference=Reference("caron2023", "Prop R8 (ii), section 3.6; proof in section 4", NOTE),
     standing=Standing.DERIVED,
     notation=s.NOTATION + pruned.NOTATION,
     quantities=(
         *(part for part in r0.R0.quantities if part.symbol not in (s.rate, s.least, s.change, time, r0.moved_within)),
-        *_SEEN,
+        *SEEN,
         Quantity(r0.slope, "sup |s'|", measure.slope_supremum),
         Quantity(moved, "max_j |w_tj - w_0j|/sqrt(lambda_j)", pruned.movement),
         Quantity(grown, "largest (|f_t - f_t^K| - |f_0 - f_0^K|)(x)/|x|, samples and other x", pruned.growth),
@@ -139,91 +136,5 @@ R8 = Theorem(
         {"n": 2, "d": 2, "m": 2000, "data": "orthogonal", "residual": 0.3, "kept": 500},
         {"n": 2, "d": 2, "m": 4000, "gamma": 0.5, "data": "orthogonal", "residual": 0.1, "kept": 100},
         {"data": "diabetes", "rows": 2, "columns": "bp,s2", "m": 4000, "residual": 0.1, "kept": 1000},
-    ),
-)  # fmt: skip
-
-
-# --- (iii) -------------------------------------------------------------------------------------
-
-_ASSUMED = (
-    *r2.R2_DATA.assumptions,
-    Assumption("something is pruned", "else f^K is f", Bound(sp.S.Zero, tau, strict=True)),
-    Assumption("delta_p below 1", "delta_p lies strictly between 0 and 1", Bound(sp.S.Zero, delta_p * (1 - delta_p), strict=True)),
-)  # fmt: skip
-_WITH = tuple(part.label for part in _ASSUMED)
-REACH = s.reach(s_X, r2.RESIDUAL_DATA)
-#: Markov for |f_0 - f_0^K|^2, whose mean is tau_K tr Sigma by (i)
-COST = sp.sqrt(tau * s.trace_sigma / delta_p)
-_LEFT = sp.exp(-s.FLOOR * time) * r0.r_0
-_QUANTITIES = (
-    *(part for part in r2.R2_DATA.quantities if part not in s.PATH),
-    *_SEEN,
-    Quantity(r0.r_0, "|r_0|", measure.initial_residual),
-    Quantity(delta_p, "allowed probability that pruning costs more at time 0", measure.parameter("delta_pruned")),
-)
-
-
-def _build_chance(flags: dict[str, Any]) -> Instance:
-    if not 0 < flags["delta_pruned"] < 1:
-        raise BadInput(
-            f"--delta-pruned must lie in (0, 1), not {flags['delta_pruned']:g}: it is an allowed probability"
-        )
-    return pruned.build(flags, r2.WIDTH_DATA, _QUANTITIES)
-
-
-_EXAMPLE = make.example(_build_chance, "n", "d", "m", "gamma", "alpha", "delta", "delta_pruned", "kept", "activation")
-
-
-def _hard_chance(plan: InputPlan, labels: LabelPlan, width: int, even: float, seed: int, name: str) -> Instance:
-    instance = r2.hard(plan, labels, width, even, 0.3, seed, name)
-    return with_parameters(instance, delta_pruned=0.1, kept=float(width // 2))
-
-
-def _chances() -> SearchStrategy[Instance]:
-    own = st.builds(
-        lambda share, even, label, seed, name: _EXAMPLE(
-            n=1, d=3, m=0, gamma=even, delta=0.8, label=label, kept=share, seed=seed, activation=name
-        ),
-        st.sampled_from([300, 10, 0]),
-        st.sampled_from([1.0, 0.5]),
-        st.sampled_from([0.1, 0.5]),
-        st.integers(0, 10_000),
-        st.sampled_from(["tanh", "sine"]),
-    )
-    hard = st.builds(
-        _hard_chance,
-        input_plans(sizes=(1, 3), dimensions=(1, 4)),
-        label_plans(),
-        st.sampled_from([1, 16, 256]),
-        st.sampled_from([0.1, 1.0]),
-        st.integers(0, 10_000),
-        st.sampled_from(["tanh", "softplus", "sine"]),
-    )
-    return st.one_of(own, hard)
-
-
-R8_CHANCE = Theorem(
-    label="caron2023.r8_chance",
-    title="A pruned network's risk along the flow, with a probability: smooth activations",
-    reference=Reference("caron2023", "Prop R8 (iii), section 3.6; proof in section 4", _REFERENCE),
-    standing=Standing.DERIVED,
-    notation=s.NOTATION + pruned.NOTATION,
-    quantities=_QUANTITIES,
-    assumptions=_ASSUMED,
-    claims=with_looseness(
-        (Claim("risk", "what the pruned network misses on the samples", Bound(risk, _LEFT + COST + later(REACH)), _WITH, 1 - delta - delta_p),),
-        risk=18.3,
-    ),
-    derivations=(),
-    order=("data", "labels", "weights"),
-    example=_EXAMPLE,
-    instances=_chances,
-    simulate=pruned.simulate,
-    sabotages=(
-        Claim("risk: without tau_K", "the whole network's residual", Bound(risk, _LEFT), _WITH, sp.Rational(99, 100), falsifies="risk"),
-    ),
-    showcase=(
-        {"n": 1, "d": 3, "m": 0, "delta": 0.8, "label": 0.5, "kept": 1000, "gamma": 0.5},
-        {"data": "diabetes", "rows": 2, "columns": "bp,s2", "m": 0, "delta": 0.8, "labels_scale": "norm", "kept": 1000},
     ),
 )  # fmt: skip
