@@ -171,7 +171,7 @@ def _card(
         quantities=(*own, *descents.PATH),
         assumptions=(
             *_SHARED,
-            Assumption("width", "the network is wide enough", Bound(width, m)),
+            Assumption("width", "the network is wide enough", Bound(width, m), looseness=64.0),
             descents.STABLE,
             Assumption("curvature step", "the Jacobian changes little over a step", _curvature(residual)),
             descents.STABLE_EIGHTFOLD,
