@@ -147,6 +147,17 @@ def _instances(
 _FLAGS = ("n", "d", "m", "gamma", "alpha", "delta", "step", "activation")
 
 
+def _assumed(width: sp.Expr, residual: sp.Expr) -> tuple[Assumption, ...]:
+    return (
+        *_SHARED,
+        Assumption("width", "the network is wide enough", Bound(width, m), looseness=64.0),
+        descents.STABLE,
+        Assumption("curvature step", "the Jacobian changes little over a step", _curvature(residual)),
+        descents.STABLE_EIGHTFOLD,
+        Assumption("curvature step, eightfold", "eight times as large a step (for a sabotage only)", _curvature(residual, 8)),
+    )  # fmt: skip
+
+
 def _card(
     label: str, title: str, base: Theorem, width: sp.Expr, residual: sp.Expr, reach: sp.Expr,
     showcase: tuple[dict[str, object], ...], **looseness: float,
@@ -169,14 +180,7 @@ def _card(
         standing=Standing.DERIVED,
         notation=s.NOTATION + descents.STEP_NOTATION,
         quantities=(*own, *descents.PATH),
-        assumptions=(
-            *_SHARED,
-            Assumption("width", "the network is wide enough", Bound(width, m), looseness=64.0),
-            descents.STABLE,
-            Assumption("curvature step", "the Jacobian changes little over a step", _curvature(residual)),
-            descents.STABLE_EIGHTFOLD,
-            Assumption("curvature step, eightfold", "eight times as large a step (for a sabotage only)", _curvature(residual, 8)),
-        ),
+        assumptions=_assumed(width, residual),
         claims=with_looseness(_claims(reach), **looseness),
         derivations=(),
         order=("data", "labels", "weights"),
