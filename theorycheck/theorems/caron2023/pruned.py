@@ -72,7 +72,9 @@ def checked(instance: Instance) -> Instance:
 
 def _tau(run: Run) -> Measured:
     left = run.instance.scales[kept(run.instance) :]
-    return measure.rounded(float(np.sum(left)), 8 * int(np.log2(len(left) + 1) + 2))
+    if not len(left):
+        return Measured(0.0, 0.0, rigorous=True)
+    return measure.rounded(float(np.sum(left)), 8 * int(np.log2(len(left)) + 2))
 
 
 KEPT = Quantity(K, "number of nodes kept", measure.constant(lambda run: float(kept(run.instance))))
@@ -160,10 +162,10 @@ def movement(run: Run) -> Measured:
 
 
 def _points(instance: Instance) -> Array:
-    """Return the samples that are not 0, and some places far and near."""
+    """Return the samples whose norm is not 0 in doubles, and some places far and near."""
     rng = np.random.default_rng([int(instance.description.get("seed", 0)), 8])
     elsewhere = rng.standard_normal((_ELSEWHERE, instance.d)) * 10 ** rng.uniform(-2, 2, (_ELSEWHERE, 1))
-    return np.concatenate([instance.inputs[np.any(instance.inputs != 0, axis=1)], elsewhere])
+    return np.concatenate([instance.inputs[np.linalg.norm(instance.inputs, axis=1) > 0], elsewhere])
 
 
 def growth(run: Run) -> Measured:
