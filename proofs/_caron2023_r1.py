@@ -41,24 +41,31 @@ def flip_chance(
 
 
 _SQUARE = s.n * (s.C**2 + 1 / (2 * s.d)) / (s.delta / 4)
-_EVENTS_1 = (
+EVENTS = (
     w.UNIFORM,
     Event("residual", Bound(r0.r_0**2, _SQUARE), ch.P_residual),
     Event("flip mass", Bound(ch.mass, s.ALLOWED), ch.P_flips),
 )
-_POOL = (
-    *w.positive(False), *w.norms(s.n),
-    monotone("residual", "|r_0|, on the event", Bound(r0.r_0, sp.sqrt(_SQUARE)), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y))),
-    *w.radius(s.n, sp.sqrt(_SQUARE)), *w.relu_test(r1.REACH),
-    *w.uniform(r1.R1, s.n, s.delta / 4), *w.markov_residual(ch.L4, _SQUARE, s.delta / 4),
-    *flip_chance(r1.R1, r1.REACH, s.delta / 4, r1.ROUNDED, r1.UNROUNDED),
-)  # fmt: skip
-_CHANCES = (
+
+
+def pool(theorem: Theorem) -> tuple[Step, ...]:
+    """Return all steps to R0's radius and test, and the chances of the three events, for a theorem with R1's width."""
+    return (
+        *w.positive(False), *w.norms(s.n),
+        monotone("residual", "|r_0|, on the event", Bound(r0.r_0, sp.sqrt(_SQUARE)), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y))),
+        *w.radius(s.n, sp.sqrt(_SQUARE)), *w.relu_test(r1.REACH),
+        *w.uniform(theorem, s.n, s.delta / 4), *w.markov_residual(ch.L4, _SQUARE, s.delta / 4),
+        *flip_chance(theorem, r1.REACH, s.delta / 4, r1.ROUNDED, r1.UNROUNDED),
+    )  # fmt: skip
+
+
+_POOL = pool(r1.R1)
+CHANCES = (
     (ch.P_uniform, "chance of the uniform part"),
     (ch.P_residual, "chance of the residual"),
     (ch.P_flips, "chance of the flips"),
 )
-_FAILS = w.failure(*_CHANCES, spare=sp.Rational(1, 4))
+FAILS = w.failure(*CHANCES, spare=sp.Rational(1, 4))
 
 
 def _r1_d(shared: w.Parts) -> tuple[Proof, Proof]:
@@ -72,7 +79,7 @@ def _r1_d(shared: w.Parts) -> tuple[Proof, Proof]:
         combine("chance of heavy flips", "together", Bound(ch.P_heavy, s.delta / 4), {"Markov for heavy flips": 1, "L6, weights lambda_j": 1 / r1.SPREAD, **signs}),
     )  # fmt: skip
     all_four = replace(
-        w.failure(*_CHANCES, (ch.P_heavy, "chance of heavy flips"), spare=sp.S.Zero), label="all four chances"
+        w.failure(*CHANCES, (ch.P_heavy, "chance of heavy flips"), spare=sp.S.Zero), label="all four chances"
     )
     chances = of.part(r1.R1, (), (*_POOL, *chance, all_four), all_four.label)
     first = combine(
@@ -89,7 +96,7 @@ def _r1_d(shared: w.Parts) -> tuple[Proof, Proof]:
     return chances, of_claim(r1.R1, "d", *steps, events=(*shared.events, heavy), failure="failure")
 
 
-_R1 = w.parts(r1.R1, _EVENTS_1, _POOL, _FAILS, False)
+_R1 = w.parts(r1.R1, EVENTS, _POOL, FAILS, False)
 PROOFS: tuple[Proof, ...] = (*_R1.proofs, *w.three(_R1, r0.R0, "ReLU"), *_r1_d(_R1))
 
 if __name__ == "__main__":

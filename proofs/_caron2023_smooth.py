@@ -46,15 +46,17 @@ OUTPUT = of.lemma(
     "outputs", {"nonzero inputs": s.NONZERO.bound, "analytic": next(part.bound for part in r2.R2.assumptions if part.label == "analytic")},
     sampled("positive", "tr Sigma > 0: an activation that is not affine is not 0 almost everywhere on a line", Bound(sp.S.Zero, s.trace_sigma, strict=True), _trace, "nonzero inputs", "analytic"),
 )  # fmt: skip
-
+POSITIVE_OUTPUT = apply(
+    "outputs", "tr Sigma is positive", OUTPUT.lemma, {}, {name: f"{GIVEN}{name}" for name in OUTPUT.premises}
+)
 
 _FOURTH = apply("fourth powers", "sum_i |x_i|^4 <= n", FOURTH.lemma, {}, {"unit ball": f"{GIVEN}unit ball"})
 
 
-def _test(theorem: Theorem, reach: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr) -> tuple[Step, ...]:
-    """Steps to R0's test: at the width, slopes change by at most (1/sqrt 2 - 1/2)^2 kappa_n."""
-    left = r0.TEST_SMOOTH.subs(r0.theta, w.THETA)
-    per = r0.M**2 / (s.m * s.d**2)
+def _test(theorem: Theorem, reach: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr, times: int) -> tuple[Step, ...]:
+    """Steps to R0's test with ``times`` its radii: at the width, slopes change by at most (1/sqrt 2 - 1/2)^2 kappa_n."""
+    per = times**2 * r0.M**2 / (s.m * s.d**2)
+    left = times**2 * r0.TEST_SMOOTH.subs(r0.theta, w.THETA)
     most = per * s.n * reach**2
     exact = unrounded == rounded
     steps = [w.width(theorem, rounded, "width for L5")]
@@ -74,7 +76,7 @@ def _test(theorem: Theorem, reach: sp.Expr, rounded: sp.Expr, unrounded: sp.Expr
     )  # fmt: skip
 
 
-def _pool(
+def pool(
     theorem: Theorem,
     spectral: sp.Expr,
     lemma: Proof,
@@ -82,16 +84,19 @@ def _pool(
     rounded: sp.Expr,
     unrounded: sp.Expr,
     *outputs: Step,
+    times: int = 1,
 ) -> tuple[Step, ...]:
+    """Return all steps to R0's radius, its test with ``times`` its radii, and the chances of both events."""
     return (
         *w.positive(True), *w.norms(spectral),
         monotone("residual", "|r_0|, on the event", Bound(r0.r_0, residual), f"{EVENT}residual", sp.Lambda(_y, sp.sqrt(_y)), f"{GIVEN}delta below 1"),
-        *w.radius(spectral, residual), *_test(theorem, s.reach(spectral, residual), rounded, unrounded),
+        *w.radius(spectral, residual), *_test(theorem, s.reach(spectral, residual), rounded, unrounded, times),
         *w.uniform(theorem, spectral, _HALF), *outputs, *w.markov_residual(lemma, residual**2, _HALF, *(step.label for step in outputs)),
     )  # fmt: skip
 
 
-def _parts(theorem: Theorem, residual: sp.Expr, pool: tuple[Step, ...]) -> w.Parts:
+def parts(theorem: Theorem, residual: sp.Expr, pool: tuple[Step, ...]) -> w.Parts:
+    """Return what the claims of a theorem share that are proved on the events ``uniform part`` and ``residual``."""
     events = (w.UNIFORM, Event("residual", Bound(r0.r_0**2, residual**2), ch.P_residual))
     fails = w.failure(
         (ch.P_uniform, "chance of the uniform part"), (ch.P_residual, "chance of the residual"), spare=sp.S.Zero
@@ -117,7 +122,7 @@ def _change(shared: w.Parts, radius: str, *steps: Step) -> Proof:
 
 
 def _own() -> list[Proof]:
-    shared = _parts(r2.R2, r2.RESIDUAL, _pool(r2.R2, s.n, ch.L4_SMOOTH, r2.RESIDUAL, r2.ROUNDED, r2.UNROUNDED))
+    shared = parts(r2.R2, r2.RESIDUAL, pool(r2.R2, s.n, ch.L4_SMOOTH, r2.RESIDUAL, r2.ROUNDED, r2.UNROUNDED))
     return [*shared.proofs, *w.three(shared, r0.R0_SMOOTH, "slope at most 1"), _change(shared, "radius")]
 
 
@@ -138,11 +143,10 @@ _BOTH = combine(
 
 def _data() -> list[Proof]:
     exact = r2.slope_width(s.s_X, r2.RESIDUAL_DATA)
-    outputs = apply(
-        "outputs", "tr Sigma is positive", OUTPUT.lemma, {}, {name: f"{GIVEN}{name}" for name in OUTPUT.premises}
-    )
-    shared = _parts(
-        r2.R2_DATA, r2.RESIDUAL_DATA, _pool(r2.R2_DATA, s.s_X, ch.L4_DATA, r2.RESIDUAL_DATA, exact, exact, outputs)
+    shared = parts(
+        r2.R2_DATA,
+        r2.RESIDUAL_DATA,
+        pool(r2.R2_DATA, s.s_X, ch.L4_DATA, r2.RESIDUAL_DATA, exact, exact, POSITIVE_OUTPUT),
     )
     larger = of.part(r2.R2_DATA, (), (*w.positive(True), *_BALL), "larger radius")
     ball = of.use(larger, "larger radius"), _BOTH

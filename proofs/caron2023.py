@@ -1,14 +1,18 @@
 """Proofs of caron2023's theorems on convergence and on time 0. Run it: ``python proofs/caron2023.py``.
 
-Its parts: lemmas L1 to L8, what is random at time 0, the certificate R0, the theorems R1, R1' and R2.
+Its parts: lemmas L1 to L8, what is random at time 0, the certificate R0, the theorems R1, R1' and R2,
+gradient descent (R3, R3') and pruning (R8).
 """
 
 from __future__ import annotations
 
 import _caron2023_certificates
 import _caron2023_chances
+import _caron2023_descent
 import _caron2023_initial
 import _caron2023_log
+import _caron2023_pruned_chance
+import _caron2023_pruning
 import _caron2023_r1
 import _caron2023_smooth
 
@@ -22,6 +26,9 @@ PROOFS: tuple[Proof, ...] = (
     *_caron2023_r1.PROOFS,
     *_caron2023_log.PROOFS,
     *_caron2023_smooth.PROOFS,
+    *_caron2023_descent.PROOFS,
+    *_caron2023_pruning.PROOFS,
+    *_caron2023_pruned_chance.PROOFS,
 )
 
 if __name__ == "__main__":

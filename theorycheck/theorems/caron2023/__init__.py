@@ -7,7 +7,12 @@ from theorycheck.theorems.caron2023.definite import KAPPA
 from theorycheck.theorems.caron2023.r0 import R0, R0_SMOOTH
 from theorycheck.theorems.caron2023.r1 import R1, R1_LOG
 from theorycheck.theorems.caron2023.r2 import R2, R2_DATA
+from theorycheck.theorems.caron2023.r3 import R3, R3_DATA
+from theorycheck.theorems.caron2023.r3_relu import R3_RELU
 from theorycheck.theorems.caron2023.r4 import R4_COUPLING, R4_VARIANCE
+from theorycheck.theorems.caron2023.r8 import R8
+from theorycheck.theorems.caron2023.r8_chance import R8_CHANCE, R8_RELU
+from theorycheck.theorems.caron2023.r8_start import R8_START, R8_TAIL
 from theorycheck.theorems.caron2023.sharp import SHARPENINGS
 
 __all__ = ["CERTIFICATES", "COMPARISONS", "PAPER", "SHARPENINGS", "THEOREMS"]
@@ -24,10 +29,21 @@ PAPER = Paper(
             "for large networks, with high probability, gradient flow converges to a global minimum",
             tuple(card.label for card in (R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA)),
         ),
-        PaperClaim("global convergence, descent", "the same for gradient descent", ()),
+        PaperClaim(
+            "global convergence, descent",
+            "the same for gradient descent",
+            tuple(card.label for card in (R3, R3_DATA, R3_RELU)),
+        ),
         PaperClaim("feature learning", "and can learn features, unlike the NTK parameterisation", ()),
-        PaperClaim("pruning and transfer", "experiments show benefits for prunability and transfer learning", ()),
+        PaperClaim(
+            "pruning and transfer",
+            "experiments show benefits for prunability and transfer learning",
+            tuple(card.label for card in (R8_START, R8_TAIL, R8, R8_CHANCE, R8_RELU)),
+        ),
     ),
 )
 
-THEOREMS = (KAPPA, R4_VARIANCE, R4_COUPLING, R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA)
+_DESCENT = (R3, R3_DATA, R3_RELU)
+_PRUNED = (R8_START, R8_TAIL, R8, R8_CHANCE, R8_RELU)
+
+THEOREMS = (KAPPA, R4_VARIANCE, R4_COUPLING, R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA, *_DESCENT, *_PRUNED)

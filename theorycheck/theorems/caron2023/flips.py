@@ -36,14 +36,21 @@ def _relative(measured: Measured) -> float:
     return min(error / value, 1.0) if value > 0 else 0.0
 
 
-def _flip_gram(instance: Instance, theta: float, masses: Array) -> Measured:
-    """Return the largest eigenvalue of ``(1/d) sum_j mass_j (1_F 1_F') o |G|``, both ends of rounding."""
+def _flip_gram(instance: Instance, masses: Array, times: float) -> Measured:
+    """Return the largest eigenvalue of ``(1/d) sum_j mass_j (1_F 1_F') o |G|``, both ends of rounding.
+
+    F: the gates within ``times`` R0's radius.
+    """
+    theta = instance.parameters["theta"]
     least, spectral = _uniform_least(instance), measure.spectral_square(Run(instance))
     floor = instance.parameters["gamma"] * theta**2 * float(least.value)
     if not floor > 0:
         return Measured(np.nan)
     radius = (
-        np.sqrt(instance.scales * float(spectral.value) / instance.d) * float(np.linalg.norm(instance.start[0])) / floor
+        times
+        * np.sqrt(instance.scales * float(spectral.value) / instance.d)
+        * float(np.linalg.norm(instance.start[0]))
+        / floor
     )
     product = np.abs(instance.inputs @ instance.inputs.T) / instance.d
     norms = np.linalg.norm(instance.inputs, axis=1)[:, None]
@@ -59,15 +66,17 @@ def _flip_gram(instance: Instance, theta: float, masses: Array) -> Measured:
     return Measured.between(found[0] * (1 - 1e-12) - 1e-300, max(found) * (1 + 1e-12) + 1e-300)
 
 
-def flips(run: Run) -> Measured:
-    """Return the largest eigenvalue of M_F, the flip mass with weights 1/m."""
-    instance = run.instance
-    return _flip_gram(instance, instance.parameters["theta"], np.full(instance.m, 1 / instance.m))
+def flips_within(times: float) -> measure.Measure:
+    """Return a measure of the largest eigenvalue of M_F, the flip mass with weights 1/m, for ``times`` R0's radii."""
+    return lambda run: _flip_gram(run.instance, np.full(run.instance.m, 1 / run.instance.m), times)
 
 
-def heavy_flips(run: Run) -> Measured:
-    """Return the largest eigenvalue of the flip mass with weights lambda_j."""
-    return _flip_gram(run.instance, run.instance.parameters["theta"], run.instance.scales)
+def heavy_flips_within(times: float) -> measure.Measure:
+    """Return a measure of the same with weights lambda_j."""
+    return lambda run: _flip_gram(run.instance, run.instance.scales, times)
+
+
+flips, heavy_flips = flips_within(1.0), heavy_flips_within(1.0)
 
 
 def fourth(run: Run) -> Measured:

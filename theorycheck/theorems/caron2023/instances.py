@@ -31,6 +31,9 @@ FLAGS: Mapping[str, tuple[Any, Any]] = {
     "delta": (Annotated[float, "allowed probability of failure, in (0, 1)"], 0.5),
     "theta": (Annotated[float, "split of the certificate, in (0, 1); 0 searches the best"], 0.0),
     "residual": (Annotated[float, "labels this far from the initial output; 0 for labels of their own"], 0.0),
+    "step": (Annotated[float, "step of gradient descent, as a share of the largest one that is allowed"], 0.999),
+    "kept": (Annotated[int, "number of nodes that are kept: those with the largest scales"], 50),
+    "delta_pruned": (Annotated[float, "allowed probability that pruning costs more at time 0, in (0, 1)"], 0.1),
     "resolution": (Annotated[float, "relative accuracy to which a mean is compared, in (0, 1)"], 0.1),
     "activation": (Annotated[str, "a name (tanh, softplus, ...) or an expression of z"], "tanh"),
     **DATA,
@@ -115,7 +118,7 @@ def build(flags: dict[str, Any], asks: sp.Expr, quantities: tuple[Quantity, ...]
         "alpha": flags["alpha"],
         "activation": flags.get("activation", "relu"),
         "seed": flags["seed"],
-        "parameters": {name: flags[name] for name in ("delta", "resolution") if name in flags},
+        "parameters": {name: flags[name] for name in ("delta", "delta_pruned", "kept", "resolution") if name in flags},
         "description": {"data": flags["data"], "flags": dict(flags)},
         "notes": notes,
     }

@@ -7,7 +7,6 @@ least eigenvalue of the uniform Gram must be positive (U1), gates at the kink co
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,16 +18,14 @@ from hypothesis.strategies import SearchStrategy
 from theorycheck import measure
 from theorycheck.adversary import InputPlan, LabelPlan, build_labels, input_plans, label_plans
 from theorycheck.data import BadInput
-from theorycheck.evidence import Truth
-from theorycheck.flow import Run, follow
-from theorycheck.grams import Array
-from theorycheck.judge import judge
+from theorycheck.flow import follow
 from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems.caron2023 import flips as measures
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.setting import gamma, s_X
+from theorycheck.theorems.caron2023.thetas import largest_theta, near_output, with_theta
 
 theta = sp.Symbol("theta", real=True)
 kappa_hat = sp.Symbol("kappa_hat", nonnegative=True)
@@ -130,44 +127,24 @@ def _sabotages(spread: sp.Expr, given: tuple[str, ...]) -> tuple[Claim, ...]:
 
 # --- instances -------------------------------------------------------------------------------
 
-_GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.58, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98)
 
-
-@np.errstate(all="ignore")  # huge labels overflow to inf, which passes no test
 def best_theta(instance: Instance) -> float:
     """Return the largest theta on a grid that passes R0's test, or 1/2 if none does (errata W2)."""
     relu = instance.activation.leak is not None
     quantities, left = (_RELU, flips) if relu else (_SMOOTH, TEST_SMOOTH)
-    test = Bound(left, TEST_RIGHT)
-    for value in reversed(_GRID):
-        run = Run(_with_theta(instance, value))
-        values = {part.symbol: part.measure(run) for part in quantities if part.symbol in test.symbols}
-        if judge("test", test, values).truth is Truth.YES:
-            return value
-    return 0.5
+    return largest_theta(instance, quantities, (Bound(left, TEST_RIGHT),))
 
 
-def _with_theta(instance: Instance, value: float) -> Instance:
-    return replace(instance, parameters={**instance.parameters, "theta": value})
-
-
-@np.errstate(all="ignore")
-def _near_output(instance: Instance, direction: Array, size: float) -> Instance:
-    """Put the labels at distance ``size`` from the initial output: they may look at the weights."""
-    output = instance.labels - instance.start[0]
-    length = float(np.linalg.norm(direction))
-    return instance.with_labels(output + size * (direction / length if length > 0 else direction))
-
-
-def _build(flags: dict[str, Any]) -> Instance:
+def build(flags: dict[str, Any]) -> Instance:
+    """Build an instance from flags; theta is searched and the labels are put near the output if the flags say so."""
     if not 0 <= flags["theta"] < 1:
         raise BadInput(f"--theta must lie in (0, 1), or be 0 to search the best, not {flags['theta']:g}")
     if flags["m"] == 0:
         raise BadInput("--m must be at least 1: this theorem tests a given width instead of asking for one")
     instance = make.build(flags, sp.S.One, ())  # without an activation flag: ReLU
     if flags["residual"]:
-        instance = _near_output(instance, np.ones(instance.n), flags["residual"])
-    return _with_theta(instance, flags["theta"] or best_theta(instance))
+        instance = near_output(instance, np.ones(instance.n), flags["residual"])
+    return with_theta(instance, flags["theta"] or best_theta(instance))
 
 
 def _hard(
@@ -180,8 +157,8 @@ def _hard(
     with np.errstate(all="ignore"):
         gram = instance.start[1]
         if labels.kind != "huge" and np.all(np.isfinite(gram)):
-            instance = _near_output(instance, build_labels(labels, inputs, gram), 10.0**-size)
-    return _with_theta(instance, theta or best_theta(instance))
+            instance = near_output(instance, build_labels(labels, inputs, gram), 10.0**-size)
+    return with_theta(instance, theta or best_theta(instance))
 
 
 def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
@@ -198,7 +175,7 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
         st.sampled_from(names),
     )
     wide = st.builds(
-        lambda n, gamma, residual, theta, seed, name: _build(
+        lambda n, gamma, residual, theta, seed, name: build(
             {**_DEFAULTS, "n": n, "d": n, "m": 2000, "gamma": gamma, "residual": residual, "theta": theta}
             | {"data": "orthogonal", "seed": seed, "activation": name}
         ),
@@ -209,21 +186,21 @@ def _strategy(names: tuple[str, ...]) -> SearchStrategy[Instance]:
         st.integers(0, 10_000),
         st.sampled_from(names),
     )
-    stalling = st.builds(
-        _stalling,
+    stuck = st.builds(
+        stalling,
         st.sampled_from([1, 2]),
         st.sampled_from([3.0, -3.0]),
         st.sampled_from([0.3, 0.5]),
         st.integers(0, 10_000),
         st.sampled_from(names),
     )
-    return st.one_of(wide, hard, stalling)
+    return st.one_of(wide, hard, stuck)
 
 
-def _stalling(width: int, size: float, theta: float, seed: int, name: str) -> Instance:
+def stalling(width: int, size: float, theta: float, seed: int, name: str) -> Instance:
     """One input whose few nodes die or saturate long before they reach the label: only the test forbids it."""
     instance = make.drawn(np.ones((1, 1)), np.zeros(1), width=width, gamma=1.0, alpha=0.5, activation=name, seed=seed)
-    return _with_theta(_near_output(instance, np.ones(1), size), theta)
+    return with_theta(near_output(instance, np.ones(1), size), theta)
 
 
 _DEFAULTS = {name: default for name, (_, default) in make.FLAGS.items()}
@@ -250,7 +227,7 @@ R0 = Theorem(
     claims=with_looseness(_claims(heavy_flips, _GIVEN_RELU), a=1.2, b=1.3, c=1.02, d=79.0),
     derivations=s.RELU_DUALS,
     order=("data", "weights", "labels"),
-    example=make.example(_build, *_FLAGS),
+    example=make.example(build, *_FLAGS),
     instances=lambda: _strategy(("relu",)),
     simulate=_SIMULATE,
     sabotages=(
@@ -287,7 +264,7 @@ R0_SMOOTH = Theorem(
     claims=with_looseness(_claims(SPREAD_SMOOTH, _GIVEN_SMOOTH), a=4.0, b=4.0, c=1.03, d=80.0),
     derivations=(),
     order=("data", "weights", "labels"),
-    example=make.example(_build, *_FLAGS, "activation"),
+    example=make.example(build, *_FLAGS, "activation"),
     instances=lambda: _strategy(("tanh", "softplus", "sine")),
     simulate=_SIMULATE,
     sabotages=_sabotages(SPREAD_SMOOTH, _GIVEN_SMOOTH),

@@ -132,7 +132,8 @@ def _sabotages() -> tuple[Claim, ...]:
 _FLAGS = ("n", "d", "m", "gamma", "alpha", "delta", "activation")
 
 
-def _hard(plan: InputPlan, labels: LabelPlan, width: int, gamma: float, delta: float, seed: int, name: str) -> Instance:
+def hard(plan: InputPlan, labels: LabelPlan, width: int, gamma: float, delta: float, seed: int, name: str) -> Instance:
+    """Hard data at a small width."""
     inputs, own, about = make.adversarial(plan, labels, name)
     parameters = {"delta": delta}
     return make.drawn(
@@ -160,8 +161,8 @@ def _instances(example: Callable[..., Instance]) -> SearchStrategy[Instance]:
         st.integers(0, 10_000),
         st.sampled_from(["tanh", "softplus", "sine"]),
     )
-    hard = st.builds(
-        _hard,
+    small = st.builds(
+        hard,
         input_plans(sizes=(1, 3), dimensions=(1, 4)),
         label_plans(),
         st.sampled_from([1, 16, 256]),
@@ -170,7 +171,7 @@ def _instances(example: Callable[..., Instance]) -> SearchStrategy[Instance]:
         st.integers(0, 10_000),
         st.sampled_from(["tanh", "softplus", "sine", "gelu", "elu"]),
     )
-    return st.one_of(own, hard)
+    return st.one_of(own, small)
 
 
 def _card(
