@@ -45,8 +45,6 @@ CLOSED = (
 
 #: nodes of Gauss's rule in each direction of the data, for one, two and three of them
 _NODES = {0: 1, 1: 80, 2: 48, 3: 26}
-#: inputs longer than this make activations of Gaussians too steep for the rule
-_LONGEST = 4.0
 
 
 def _pairs(instance: Instance) -> list[tuple[int, int]]:
@@ -88,8 +86,8 @@ def _moments(instance: Instance, nodes: int) -> Array:
     _, sizes, directions = np.linalg.svd(instance.inputs, full_matrices=False)
     directions = directions[sizes > 1e-13 * max(float(sizes[0]), 1e-300)]
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    grid = np.array(list(product(points, repeat=len(directions)))).reshape(-1, len(directions))
-    mass = np.prod(np.array(list(product(weights / weights.sum(), repeat=len(directions)))), axis=1)
+    grid = np.array(list(product(points, repeat=len(directions)))).reshape(nodes ** len(directions), -1)
+    mass = np.array([np.prod(one) for one in product(weights / weights.sum(), repeat=len(directions))])
     values, tilts = _tilts(instance, instance.inner * (grid @ directions @ instance.inputs.T))
     second = values.T @ (mass[:, None] * values)
     cross = np.einsum("g,gb,gpc->pbc", mass, values, tilts)
@@ -104,7 +102,7 @@ def _moments(instance: Instance, nodes: int) -> Array:
 @lru_cache(maxsize=8)
 def _by_quadrature(instance: Instance) -> tuple[Measured, ...]:
     count, rank = len(_pairs(instance)), min(instance.n, instance.d)
-    if rank not in _NODES or not np.max(np.abs(instance.inputs)) <= _LONGEST:
+    if rank not in _NODES or not np.max(np.abs(instance.inputs)) <= means.LONGEST:
         return (Measured(np.full(count, np.nan)),) * 4
     fine, coarse = (_moments(instance, nodes) for nodes in (_NODES[rank], _NODES[rank] - 6))
     return tuple(

@@ -32,6 +32,11 @@ FLAGS: Mapping[str, tuple[Any, Any]] = {
     "theta": (Annotated[float, "split of the certificate, in (0, 1); 0 searches the best"], 0.0),
     "residual": (Annotated[float, "labels this far from the initial output; 0 for labels of their own"], 0.0),
     "resolution": (Annotated[float, "relative accuracy to which a mean is compared, in (0, 1)"], 0.1),
+    "power": (Annotated[float, "power p of the node scales, above 1"], 2.0),
+    "time": (
+        Annotated[float, "flow time at which a node is looked at; 0 for the longest that the theorem allows"],
+        0.0,
+    ),
     "activation": (Annotated[str, "a name (tanh, softplus, ...) or an expression of z"], "tanh"),
     **DATA,
 }

@@ -65,9 +65,7 @@ def _of_others(run: Run) -> Measured:
 def _of_itself(run: Run) -> Measured:
     """Return ``E s_j' A_j s_j = sum_ik (x_i . x_k/d) E (s s')(g_i) (s s')(g_k)``."""
     instance = run.instance
-    both = dual_matrix(
-        sp.expand(instance.activation.expr * instance.activation.slope), instance.inputs, instance.inner
-    )
+    both = dual_matrix(sp.expand(instance.activation.expr * instance.activation.slope), instance.inputs, instance.inner)
     product = instance.inner**2 * (instance.inputs @ instance.inputs.T)
     doubt = both.error + 1e-13 * np.max(np.abs(both.matrix))
     return means.estimate(np.sum(product * both.matrix), np.sum(np.abs(product)) * doubt)
