@@ -29,8 +29,8 @@ from theorycheck.theorems.caron2023.instances import SYNTHETIC
 CARDS = {theorem.label: theorem for theorem in cards()}
 CLAIMS = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.claims]
 # r1 has the same instances and sabotages at a fifth of the cost; r1_log's, with six million neurons, are for the night
-# (`theorycheck check`, the README's main command, runs its showcase)
-NIGHTLY = {"caron2023.r1_log"} if settings.default.max_examples < 1000 else set()
+# r6_relu is r1 at equal scales (`theorycheck check`, the README's main command, runs their showcases)
+NIGHTLY = {"caron2023.r1_log", "caron2023.r6_relu"} if settings.default.max_examples < 1000 else set()
 # hunts of ten seconds and more, for the night: their claims have other sabotages that are caught by day
 SLOW = {
     ("caron2023.r2", "b: not parallel dropped"),
@@ -59,11 +59,18 @@ EXAMPLES = {
     "caron2023.r1_log": 3,
     "caron2023.r2": 6,
     "caron2023.r2_data": 6,
+    "caron2023.r6_smooth": 6,
 }
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}
 # four refute a promise of 99 %
-DRAWS_OF_SABOTAGE = {"caron2023.r1": 4, "caron2023.r1_log": 6, "caron2023.r2": 4, "caron2023.r2_data": 4}
+DRAWS_OF_SABOTAGE = {
+    "caron2023.r1": 4,
+    "caron2023.r1_log": 6,
+    "caron2023.r2": 4,
+    "caron2023.r2_data": 4,
+    "caron2023.r6_smooth": 4,
+}
 
 
 def of(theorem, label):

@@ -4,13 +4,24 @@ from theorycheck.statement import Paper, PaperClaim
 from theorycheck.theorems.caron2023.certificates import CERTIFICATES
 from theorycheck.theorems.caron2023.comparisons import COMPARISONS
 from theorycheck.theorems.caron2023.definite import KAPPA
+from theorycheck.theorems.caron2023.gram_speed import R7_GRAM_SPEED
+from theorycheck.theorems.caron2023.lazy import R6_RELU, R6_SMOOTH
+from theorycheck.theorems.caron2023.movement import R7_MOVEMENT
+from theorycheck.theorems.caron2023.movement_relu import R7_RELU
+from theorycheck.theorems.caron2023.power_sums import POWER_SUMS
 from theorycheck.theorems.caron2023.r0 import R0, R0_SMOOTH
 from theorycheck.theorems.caron2023.r1 import R1, R1_LOG
 from theorycheck.theorems.caron2023.r2 import R2, R2_DATA
 from theorycheck.theorems.caron2023.r4 import R4_COUPLING, R4_VARIANCE
+from theorycheck.theorems.caron2023.random_limit import R4_LIMIT
 from theorycheck.theorems.caron2023.sharp import SHARPENINGS
+from theorycheck.theorems.caron2023.speed import R7_SPEED
+from theorycheck.theorems.caron2023.total_movement import R7_TOTAL
 
 __all__ = ["CERTIFICATES", "COMPARISONS", "PAPER", "SHARPENINGS", "THEOREMS"]
+
+#: time 0 beyond R4 (i), and what moves: lazy for gamma = 1, not for gamma < 1
+_LEARNING = (R4_LIMIT, R6_SMOOTH, R6_RELU, R7_SPEED, R7_MOVEMENT, R7_RELU, R7_GRAM_SPEED, R7_TOTAL)
 
 PAPER = Paper(
     key="caron2023",
@@ -25,9 +36,13 @@ PAPER = Paper(
             tuple(card.label for card in (R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA)),
         ),
         PaperClaim("global convergence, descent", "the same for gradient descent", ()),
-        PaperClaim("feature learning", "and can learn features, unlike the NTK parameterisation", ()),
+        PaperClaim(
+            "feature learning",
+            "and can learn features, unlike the NTK parameterisation",
+            tuple(card.label for card in _LEARNING),
+        ),
         PaperClaim("pruning and transfer", "experiments show benefits for prunability and transfer learning", ()),
     ),
 )
 
-THEOREMS = (KAPPA, R4_VARIANCE, R4_COUPLING, R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA)
+THEOREMS = (KAPPA, R4_VARIANCE, R4_COUPLING, R0, R0_SMOOTH, R1, R1_LOG, R2, R2_DATA, POWER_SUMS, *_LEARNING)

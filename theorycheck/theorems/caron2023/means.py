@@ -57,7 +57,7 @@ def root(found: Measured) -> Measured:
     return Measured(np.where(bad, np.nan, ends.value), ends.error)
 
 
-def estimate(value: float, error: float) -> Measured:
+def estimate(value: Any, error: Any) -> Measured:
     """Return a nonnegative number with its rounding; what underflows is not known better than :data:`TINY`."""
     return Measured(np.maximum(value, 0.0), np.abs(error) + TINY)
 
@@ -75,7 +75,7 @@ def networks(instance: Instance, most: int = NETWORKS, effort: int = EFFORT) -> 
     for begin in range(0, total, chunk):
         count = min(chunk, total - begin)
         weights = generator.standard_normal((count, instance.m, instance.d))
-        yield weights, generator.integers(0, 2, (count, instance.m)) * 2.0 - 1.0
+        yield weights, np.asarray(generator.integers(0, 2, (count, instance.m)) * 2.0 - 1.0, dtype=float)
 
 
 def residual(instance: Instance, before: Array, signs: Array) -> Array:

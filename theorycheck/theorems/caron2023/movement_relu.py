@@ -39,6 +39,7 @@ _QUANTITIES = (*movement.QUANTITIES, movement.MOVED, s.IS_RELU)
 _ASSUMED = (
     s.RELU,
     s.NONZERO,
+    s.UNIT_BALL,
     LABELS,
     Assumption("gates", "few gates can have flipped", Bound(sp.S.Zero, LEFT, strict=True)),
     Assumption("early", "at least half of the speed is left", Bound(time, LAST)),
@@ -64,8 +65,8 @@ R7_RELU = Theorem(
     quantities=(*_QUANTITIES, s.DATA[1]),
     assumptions=_ASSUMED,
     claims=(
-        Claim("mean", "the speed at time 0, less what the residual and the gates have changed", Bound(FLOOR, moved), ("ReLU", "nonzero inputs", "gates"), looseness=1.5),
-        Claim("any width", "half of the speed, however wide the network, if gamma < 1", Bound(HALF * sp.sqrt((1 - gamma) * ideal_scale), moved), ("ReLU", "nonzero inputs", "labels not zero", "early"), looseness=6.5),
+        Claim("mean", "the speed at time 0, less what the residual and the gates have changed", Bound(FLOOR, moved), ("ReLU", "nonzero inputs", "unit ball", "gates"), looseness=1.5),
+        Claim("any width", "half of the speed, however wide the network, if gamma < 1", Bound(HALF * sp.sqrt((1 - gamma) * ideal_scale), moved), ("ReLU", "nonzero inputs", "unit ball", "labels not zero", "early"), looseness=6.5),
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
@@ -73,8 +74,8 @@ R7_RELU = Theorem(
     instances=_instances,
     simulate=Run,
     sabotages=(
-        Claim("mean: lambda_j dropped", "as if no node were light", Bound(FLOOR / sp.sqrt(node_scale), moved), ("ReLU", "nonzero inputs", "gates"), falsifies="mean"),
-        Claim("any width: gamma = 1 also moves", "1 - gamma dropped", Bound(HALF * sp.sqrt(ideal_scale), moved), ("ReLU", "nonzero inputs", "labels not zero", "early"), falsifies="any width"),
+        Claim("mean: lambda_j dropped", "as if no node were light", Bound(FLOOR / sp.sqrt(node_scale), moved), ("ReLU", "nonzero inputs", "unit ball", "gates"), falsifies="mean"),
+        Claim("any width: gamma = 1 also moves", "1 - gamma dropped", Bound(HALF * sp.sqrt(ideal_scale), moved), ("ReLU", "nonzero inputs", "unit ball", "labels not zero", "early"), falsifies="any width"),
     ),
     showcase=(
         {"n": 2, "d": 2, "m": 20, "gamma": 0.5},

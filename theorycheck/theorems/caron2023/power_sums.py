@@ -6,6 +6,7 @@ stated as two inequalities with a resolution, as for means.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from theorycheck import measure
 from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
+from theorycheck.measure import Measure
 from theorycheck.model import Instance, with_parameters
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem
 from theorycheck.theorems.caron2023 import instances as make
@@ -69,8 +71,8 @@ def zipf_tail(run: Run) -> Measured:
     return Measured(value, 1e-13 * value)
 
 
-def _of_power(measure_at: Any, run: Run) -> Measured:
-    return measure_at(power_of(run))(run)  # type: ignore[no-any-return]
+def _of_power(measure_at: Callable[[float], Measure], run: Run) -> Measured:
+    return measure_at(power_of(run))(run)
 
 
 QUANTITIES = (

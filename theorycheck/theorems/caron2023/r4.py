@@ -44,10 +44,10 @@ EFFORT = 4_000_000
 _NODES = 3000
 
 
-def slope_draws(instance: Instance, nodes: int) -> Iterator[Array]:
+def slope_draws(instance: Instance, nodes: int, effort: int = EFFORT) -> Iterator[Array]:
     """Yield slopes ``(draws, n, nodes)`` of fresh nodes, in chunks that fit in memory."""
     slope = compile_block((Z,), instance.activation.slope)
-    total = int(np.clip(EFFORT // (nodes * instance.n), 40, 20_000))
+    total = int(np.clip(effort // (nodes * instance.n), 40, 20_000))
     chunk = max(1, EFFORT // 8 // (nodes * max(instance.n, instance.d)))
     generator = np.random.default_rng([int(instance.description.get("seed", 0)), 4])
     for start in range(0, total, chunk):
@@ -61,13 +61,13 @@ def input_product(instance: Instance) -> Array:
 
 
 @lru_cache(maxsize=8)
-def variance_at_start(instance: Instance) -> Measured:
+def variance_at_start(instance: Instance, effort: int = EFFORT) -> Measured:
     """Return E |Theta_m - Theta*|_F^2 over draws of the weights."""
     if not np.isfinite(suprema(instance.activation)[0].value):
         return Measured(np.nan)  # a mean of unbounded samples has no error that could be trusted
     centre = limit_gram(instance.activation, instance.inputs, instance.inner).matrix
     samples = []
-    for slopes in slope_draws(instance, instance.m):
+    for slopes in slope_draws(instance, instance.m, effort):
         grams = input_product(instance) * ((slopes * instance.scales) @ np.swapaxes(slopes, 1, 2))
         samples.append(np.sum((grams - centre) ** 2, axis=(1, 2)))
     return mean(np.concatenate(samples))
@@ -91,7 +91,7 @@ def variance_constant(run: Run) -> Measured:
 
 
 @lru_cache(maxsize=8)
-def coupled(instance: Instance) -> tuple[Measured, Measured]:
+def coupled(instance: Instance, effort: int = EFFORT) -> tuple[Measured, Measured]:
     """Return E |Theta_m - Theta_infinity|_F and the least eigenvalue of Theta_infinity over draws.
 
     Theta_infinity is a sum over infinitely many nodes; beyond ``_NODES`` each A_j is replaced
@@ -105,7 +105,7 @@ def coupled(instance: Instance) -> tuple[Measured, Measured]:
     product, distances, least = input_product(instance), [], []
     if not np.all(np.isfinite(centre)):
         return Measured(np.nan), Measured(np.nan)
-    for slopes in slope_draws(instance, nodes):
+    for slopes in slope_draws(instance, nodes, effort):
         finite = product * (
             (slopes[:, :, : instance.m] * instance.scales) @ np.swapaxes(slopes[:, :, : instance.m], 1, 2)
         )

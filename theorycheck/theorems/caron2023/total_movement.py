@@ -66,9 +66,7 @@ def _instances() -> SearchStrategy[Instance]:
     near = st.builds(
         _hard, one, st.builds(LabelPlan, st.just("equal"), st.sampled_from([0, 1])), widths, shares, seeds, names
     )
-    hard = st.builds(
-        _hard, input_plans(sizes=(1, 3), dimensions=(1, 3)), label_plans(), widths, shares, seeds, names
-    )
+    hard = st.builds(_hard, input_plans(sizes=(1, 3), dimensions=(1, 3)), label_plans(), widths, shares, seeds, names)
     return st.one_of(near, hard)
 
 
