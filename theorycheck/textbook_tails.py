@@ -1,4 +1,4 @@
-"""More textbook results (:mod:`.textbook`): tails above the mean, of counts, chi-squared variables and norms; caps of a sphere."""
+"""More textbook results (:mod:`.textbook`): tails above the mean, caps of a sphere, a chance from two moments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 from theorycheck.proof import Proof
 from theorycheck.proof_steps import cited
 from theorycheck.statement import Bound
-from theorycheck.textbook import angle, chance, count, entry, excess, expected, first, lipschitz, mean, size
+from theorycheck.textbook import angle, chance, count, entry, excess, expected, first, lipschitz, mean, root_mean, size
 
 
 def _count_above(seed: int) -> Mapping[sp.Symbol, float]:
@@ -90,4 +90,21 @@ NORM = entry(
     cited("Gordon", "E |G| <= sqrt n + sqrt M, G of n rows and M columns, standard normal", Bound(mean, sp.sqrt(size) + sp.sqrt(count)), "Davidson, Szarek, Handbook of the Geometry of Banach Spaces 1 (2001), Theorem II.13", _norm, count=16),
 )  # fmt: skip
 
-PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM)
+
+
+def _half_mean(seed: int) -> Mapping[sp.Symbol, float]:
+    """Return the chance that a nonnegative variable reaches half its mean, for random laws and rare large values."""
+    rng = np.random.default_rng(seed)
+    values, weights = rng.exponential(1, 5) ** 3, rng.dirichlet(np.full(5, 0.3))
+    if seed % 2:  # one large value, rarely: nearly equal for a chance of 1/4 and less
+        values, weights = np.array([0.0, 1.0]), np.array([1.0, 0.0]) + rng.uniform() * np.array([-1.0, 1.0])
+    mass = float(weights @ values)
+    return {chance: float(weights[values >= mass / 2].sum()), mean: mass, root_mean: float(weights @ values**2)}
+
+
+PALEY_ZYGMUND = entry(
+    "Paley and Zygmund", {},
+    cited("Paley, Zygmund", "(E T)^2 <= 4 P(T >= E T/2) E T^2 for T >= 0", Bound(mean**2, 4 * chance * root_mean), "Kallenberg, Foundations of Modern Probability, 2nd ed. (2002), Lemma 4.1", _half_mean),
+)  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM, PALEY_ZYGMUND)
