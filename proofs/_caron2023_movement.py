@@ -63,6 +63,7 @@ FOURTH = of.lemma(
     sampled("Minkowski", "so E f_i^4 <= 3 E s(g_i)^4, and (E |r|^4)^(1/2) <= sum_i (E r_i^4)^(1/2), (E r_i^4)^(1/4) <= |y_i| + (E f_i^4)^(1/4)", Bound(fourth_mean, mv.fourth), _fourth, "fourth powers"),
 )  # fmt: skip
 
+
 def positive(seed: int) -> Mapping[sp.Symbol, float]:
     """Return what :func:`_fourth` does and the scale of a node, far down or not."""
     found = dict(_fourth(seed))

@@ -50,7 +50,9 @@ def _without(seed: int) -> Mapping[sp.Symbol, float]:
     def size(along: float) -> float:
         moved = weights.copy()
         moved[0] += (along - moved[0] @ unit) * unit
-        return float(np.linalg.norm(labels - np.maximum(moved @ inputs.T / np.sqrt(d), 0).T @ (signs * np.sqrt(scales))))
+        return float(
+            np.linalg.norm(labels - np.maximum(moved @ inputs.T / np.sqrt(d), 0).T @ (signs * np.sqrt(scales)))
+        )
 
     bar, along = end * np.sqrt(scales[0] * spectral / d), rng.choice([-1, 1]) * 1e3
     while abs(along) > bar * size(along):
@@ -131,7 +133,10 @@ def _flow(seed: int) -> Mapping[sp.Symbol, float]:
     for _ in range(300):
         weights = weights + end / 300 * velocity(weights)
     sizes = np.linalg.norm(residual(start), axis=1)
-    near = np.abs(start[:, 0] @ inputs.T) <= np.linalg.norm(inputs, axis=1) * (end * np.sqrt(scales[0] * spectral / d) * sizes)[:, None]
+    near = (
+        np.abs(start[:, 0] @ inputs.T)
+        <= np.linalg.norm(inputs, axis=1) * (end * np.sqrt(scales[0] * spectral / d) * sizes)[:, None]
+    )
     return {
         mv.time: end, mv.moved: np.sqrt(np.mean(np.sum((weights - start)[:, 0] ** 2, axis=1))), node_scale: scales[0],
         sd.speed: np.mean(np.sum(velocity(start)[:, 0] ** 2, axis=1)), ch.mean_square: np.mean(sizes**2), s.n: n, s.d: d,
@@ -168,7 +173,9 @@ _START = sp.sqrt(s.kappa) * s.label_norm
 _FIRST = s.d / (4 * s.s_X)
 _SECOND = next(one for one in mr.LAST.args if one.has(s.trace_sigma))
 _THIRD = next(one for one in mr.LAST.args if one.has(mv.fourth))
-_PER_TIME = sp.sqrt(s.n * s.d ** sp.Rational(-3, 2) * sp.sqrt(2 / sp.pi) * sp.sqrt(s.s_X) * mv.fourth ** sp.Rational(3, 2))
+_PER_TIME = sp.sqrt(
+    s.n * s.d ** sp.Rational(-3, 2) * sp.sqrt(2 / sp.pi) * sp.sqrt(s.s_X) * mv.fourth ** sp.Rational(3, 2)
+)
 _WHOLE = 8 / (3 * sp.sqrt(3))
 _OTHERS = ("ReLU", "nonzero inputs", "unit ball")
 

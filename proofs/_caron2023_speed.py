@@ -126,9 +126,7 @@ _CROSS = _l[0] ** 3 * _l[1] * _c[0, 1] + _l[1] ** 3 * _l[0] * _c[1, 0]
 
 
 def _rate(signs: tuple[int, int]) -> sp.Expr:
-    return sum(
-        signs[j] * _l[j] ** 3 * (_cy[j] - sum(signs[k] * _l[k] * _c[j, k] for k in range(2))) for j in range(2)
-    )
+    return sum(signs[j] * _l[j] ** 3 * (_cy[j] - sum(signs[k] * _l[k] * _c[j, k] for k in range(2))) for j in range(2))
 
 
 PAIRS = identity(

@@ -91,7 +91,6 @@ NORM = entry(
 )  # fmt: skip
 
 
-
 def _half_mean(seed: int) -> Mapping[sp.Symbol, float]:
     """Return the chance that a nonnegative variable reaches half its mean, for random laws and rare large values."""
     rng = np.random.default_rng(seed)
