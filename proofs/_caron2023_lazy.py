@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import _caron2023_lemmas as of
 import _caron2023_r1 as relu
 import _caron2023_smooth as smooth
-import _caron2023_lemmas as of
 import _caron2023_widths as w
 import numpy as np
 import sympy as sp

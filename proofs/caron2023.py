@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _caron2023_certificates
 import _caron2023_chances
+import _caron2023_gram
 import _caron2023_initial
 import _caron2023_lazy
 import _caron2023_log
@@ -32,6 +33,7 @@ PROOFS: tuple[Proof, ...] = (
     *_caron2023_speed.PROOFS,
     *_caron2023_movement.PROOFS,
     *_caron2023_movement_relu.PROOFS,
+    *_caron2023_gram.PROOFS,
     *_caron2023_lazy.PROOFS,
 )
 

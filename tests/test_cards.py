@@ -60,6 +60,7 @@ EXAMPLES = {
     "caron2023.r2": 6,
     "caron2023.r2_data": 6,
     "caron2023.r6_smooth": 6,
+    "caron2023.r7_gram": 5,
 }
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}

@@ -4,6 +4,7 @@ from theorycheck.statement import Paper, PaperClaim
 from theorycheck.theorems.caron2023.certificates import CERTIFICATES
 from theorycheck.theorems.caron2023.comparisons import COMPARISONS
 from theorycheck.theorems.caron2023.definite import KAPPA
+from theorycheck.theorems.caron2023.gram_movement import R7_GRAM
 from theorycheck.theorems.caron2023.gram_speed import R7_GRAM_SPEED
 from theorycheck.theorems.caron2023.lazy import R6_RELU, R6_SMOOTH
 from theorycheck.theorems.caron2023.movement import R7_MOVEMENT
@@ -21,7 +22,7 @@ from theorycheck.theorems.caron2023.total_movement import R7_TOTAL
 __all__ = ["CERTIFICATES", "COMPARISONS", "PAPER", "SHARPENINGS", "THEOREMS"]
 
 #: time 0 beyond R4 (i), and what moves: lazy for gamma = 1, not for gamma < 1
-_LEARNING = (R4_LIMIT, R6_SMOOTH, R6_RELU, R7_SPEED, R7_MOVEMENT, R7_RELU, R7_GRAM_SPEED, R7_TOTAL)
+_LEARNING = (R4_LIMIT, R6_SMOOTH, R6_RELU, R7_SPEED, R7_MOVEMENT, R7_RELU, R7_GRAM_SPEED, R7_GRAM, R7_TOTAL)
 
 PAPER = Paper(
     key="caron2023",

@@ -133,6 +133,14 @@ R6_RELU = _card(
     (r1.REACH.subs(gamma, 1), r1.SPREAD.subs({gamma: 1, Lambda_32: EVEN_32})),
     {"n": 1, "d": 1, "delta": 0.99, "data": "orthogonal"},
     (
+        {
+            "n": 1,
+            "d": 1,
+            "m": 512,
+            "delta": 0.99,
+            "label": 0.1,
+            "data": "orthogonal",
+        },  # too narrow: how tight each step is
         {"n": 1, "d": 1, "m": 0, "delta": 0.99, "label": 0.1, "data": "orthogonal"},
         {"data": "diabetes", "rows": 1, "columns": "bmi", "m": 0, "delta": 0.99, "labels_scale": "norm"},
     ),
