@@ -61,6 +61,11 @@ EXAMPLES = {
     "caron2023.r2_data": 6,
     "caron2023.r6_smooth": 6,
     "caron2023.r7_gram": 5,
+    "caron2023.r4_limit": 12,
+    "caron2023.r7_speed": 15,
+    "caron2023.r7_gram_speed": 15,
+    "caron2023.r7_movement": 15,
+    "caron2023.r7_relu": 15,
 }
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}

@@ -187,7 +187,7 @@ def adversarial(names: tuple[str, ...], widths: tuple[int, ...] = (1, 3, 30, 200
         st.builds(InputPlan, st.just("sphere"), st.just(1), st.just(2), st.integers(0, 9)),
         st.builds(LabelPlan, st.just("equal"), st.sampled_from([0, 1])),
         st.sampled_from(widths[::-1]),
-        st.sampled_from([1.0, 0.3]),
+        st.sampled_from([1.0, 0.0, 0.3]),
         *others[2:],
     )
     return st.one_of(one, st.builds(hard, input_plans(sizes=(1, 3), dimensions=(1, 3)), label_plans(), *others))

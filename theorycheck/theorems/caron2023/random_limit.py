@@ -10,12 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 from scipy.special import zeta
 
 from theorycheck import measure
-from theorycheck.adversary import InputPlan, LabelPlan, input_plans
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run, suprema
 from theorycheck.grams import limit_gram
@@ -63,22 +60,6 @@ _RANGE = Assumption("alpha in (0, 1)", "the scales can be summed", Bound(sp.S.Ze
 _SURE = ("unit ball", "slope at most 1", "alpha in (0, 1)")
 
 
-def _hard(plan: InputPlan, width: int, gamma: float, alpha: float, seed: int, name: str) -> Instance:
-    return means.hard(plan, LabelPlan("zero", 0, 0), width, gamma, alpha, seed, name)
-
-
-def _instances() -> SearchStrategy[Instance]:
-    return st.builds(
-        _hard,
-        input_plans(sizes=(1, 3), dimensions=(1, 3)),
-        st.sampled_from([300, 1, 3, 30]),
-        st.sampled_from([0.3, 0.0, 1.0]),
-        st.sampled_from([0.4, 0.7]),
-        st.integers(0, 10_000),
-        st.sampled_from(["relu", "tanh", "softplus"]),
-    )
-
-
 R4_LIMIT = Theorem(
     label="caron2023.r4_limit",
     title="The limit of the tangent Gram at time 0 is random if gamma < 1, and how fast it is reached",
@@ -106,7 +87,7 @@ R4_LIMIT = Theorem(
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
     example=make.example(means.build, "n", "d", "m", "gamma", "alpha", "activation", "resolution"),
-    instances=_instances,
+    instances=lambda: means.adversarial(("relu", "tanh", "softplus"), (1, 3, 30, 300)),
     simulate=Run,
     sabotages=(
         Claim("rate: 1/m", "as if the even part averaged out at once", Bound(coupling, RATE + gamma * sp.sqrt(C_0) * (1 / m - 1 / sp.sqrt(m))), _SURE, falsifies="rate"),
