@@ -181,7 +181,7 @@ R7_GRAM = Theorem(
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "time"),
+    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "time", gamma=0.5, m=means.WIDTH),
     instances=_instances,
     simulate=Run,
     sabotages=(

@@ -42,9 +42,15 @@ FLAGS: Mapping[str, tuple[Any, Any]] = {
 }
 
 
-def example(build: Callable[[dict[str, Any]], Instance], *own: str) -> Callable[..., Instance]:
-    """Return a card's example: keyword parameters from :data:`FLAGS`, the data's flags among them."""
-    return keyword_example(build, {name: FLAGS[name] for name in (*own, *DATA)}, Instance)
+def example(build: Callable[[dict[str, Any]], Instance], *own: str, **defaults: Any) -> Callable[..., Instance]:
+    """Return a card's example: keyword parameters from :data:`FLAGS`, the data's flags among them.
+
+    ``defaults`` are this card's own, where they differ.
+    """
+    names = (*own, *DATA)
+    return keyword_example(
+        build, {name: (FLAGS[name][0], defaults.get(name, FLAGS[name][1])) for name in names}, Instance
+    )
 
 
 def drawn(

@@ -35,6 +35,8 @@ TINY = 1e-280
 #: most pre-activations drawn for one mean, and most networks
 EFFORT, NETWORKS = 400_000, 20_000
 
+#: width that a card takes by default whose networks are drawn many times
+WIDTH = 50
 #: Gaussians with a larger deviation make smooth activations too steep for quadrature
 LONGEST = 4.0
 

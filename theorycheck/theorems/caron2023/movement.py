@@ -191,7 +191,7 @@ R7_MOVEMENT = Theorem(
     ),
     derivations=(),
     order=("data", "labels", "weights"),
-    example=make.example(lambda flags: build(flags, LAST, _SMOOTH), "n", "d", "m", "gamma", "alpha", "activation", "time"),
+    example=make.example(lambda flags: build(flags, LAST, _SMOOTH), "n", "d", "m", "gamma", "alpha", "activation", "time", gamma=0.5, m=means.WIDTH),
     instances=_instances,
     simulate=Run,
     sabotages=(

@@ -70,7 +70,7 @@ R7_RELU = Theorem(
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=make.example(lambda flags: movement.build({**flags, "activation": "relu"}, LAST, _QUANTITIES), "n", "d", "m", "gamma", "alpha", "time"),
+    example=make.example(lambda flags: movement.build({**flags, "activation": "relu"}, LAST, _QUANTITIES), "n", "d", "m", "gamma", "alpha", "time", gamma=0.5, m=means.WIDTH),
     instances=_instances,
     simulate=Run,
     sabotages=(

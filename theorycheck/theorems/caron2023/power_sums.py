@@ -132,7 +132,7 @@ POWER_SUMS = Theorem(
     ),
     derivations=(),
     order=("data", "labels", "weights"),
-    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "resolution", "power"),
+    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "resolution", "power", gamma=0.5),
     instances=_instances,
     simulate=Run,
     sabotages=(

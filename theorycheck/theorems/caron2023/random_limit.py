@@ -86,7 +86,7 @@ R4_LIMIT = Theorem(
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=make.example(means.build, "n", "d", "m", "gamma", "alpha", "activation", "resolution"),
+    example=make.example(means.build, "n", "d", "m", "gamma", "alpha", "activation", "resolution", gamma=0.5, m=means.WIDTH, resolution=0.3),
     instances=lambda: means.adversarial(("relu", "tanh", "softplus"), (1, 3, 30, 300)),
     simulate=Run,
     sabotages=(

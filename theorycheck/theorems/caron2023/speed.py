@@ -98,7 +98,7 @@ R7_SPEED = Theorem(
     claims=_CLAIMS,
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=make.example(means.build, "n", "d", "m", "gamma", "alpha", "activation", "resolution"),
+    example=make.example(means.build, "n", "d", "m", "gamma", "alpha", "activation", "resolution", gamma=0.5, m=means.WIDTH, resolution=0.3),
     instances=lambda: means.adversarial(("relu", "tanh", "softplus", "sine")),
     simulate=Run,
     sabotages=(
@@ -108,7 +108,7 @@ R7_SPEED = Theorem(
         Claim("any width: gamma = 1 also moves", "1 - gamma dropped", Bound(ideal_scale * kappa * label_norm**2, speed), (), falsifies="any width"),
     ),
     showcase=(
-        {"n": 3, "d": 3, "m": 20, "gamma": 0.5, "activation": "relu"},
-        {"data": "diabetes", "rows": 3, "columns": "bmi,bp,s5", "m": 20, "gamma": 0.3, "activation": "tanh"},
+        {"n": 3, "d": 3, "m": 20, "gamma": 0.5, "activation": "relu", "resolution": 0.1},
+        {"data": "diabetes", "rows": 3, "columns": "bmi,bp,s5", "m": 20, "gamma": 0.3, "activation": "tanh", "resolution": 0.1},
     ),
 )  # fmt: skip
