@@ -68,8 +68,8 @@ CHANCES = (
 FAILS = w.failure(*CHANCES, spare=sp.Rational(1, 4))
 
 
-def _r1_d(shared: w.Parts) -> tuple[Proof, Proof]:
-    """Claim d has one more event, and one more chance."""
+def change_steps(shared: w.Parts) -> tuple[Proof, tuple[Step, ...], tuple[Event, ...]]:
+    """Return the union of the four chances, the steps of claim d, and its events: one more, and one more chance."""
     heavy = Event("heavy flips", Bound(ch.heavy, r1.SPREAD), ch.P_heavy)
     signs = dict.fromkeys(w.SURE, 0)
     chance = (
@@ -93,11 +93,15 @@ def _r1_d(shared: w.Parts) -> tuple[Proof, Proof]:
         apply("heavy trace", "B_F <= T_lambda (L5)", ch.TRACE_HEAVY.lemma, {ch.near: w.NEAR, of.reach: r1.REACH}, {"radius": "radius"}, *w.SIGNS),
         *w.gram_moves(r1.SPREAD, r0.heavy_flips, r0.R0, "ReLU", first),
     )  # fmt: skip
-    return chances, of_claim(r1.R1, "d", *steps, events=(*shared.events, heavy), failure="failure")
+    return chances, steps, (*shared.events, heavy)
 
 
-_R1 = w.parts(r1.R1, EVENTS, _POOL, FAILS, False)
-PROOFS: tuple[Proof, ...] = (*_R1.proofs, *w.three(_R1, r0.R0, "ReLU"), *_r1_d(_R1))
+#: what the claims of R1 share, and R6 with them
+SHARED = w.parts(r1.R1, EVENTS, _POOL, FAILS, False)
+_FOUR, CHANGE, CHANGE_EVENTS = change_steps(SHARED)
+PROOFS: tuple[Proof, ...] = (
+    *SHARED.proofs, *w.three(SHARED, r0.R0, "ReLU"), _FOUR, of_claim(r1.R1, "d", *CHANGE, events=CHANGE_EVENTS, failure="failure"),
+)  # fmt: skip
 
 if __name__ == "__main__":
     raise SystemExit(run(PROOFS))

@@ -104,8 +104,8 @@ def parts(theorem: Theorem, residual: sp.Expr, pool: tuple[Step, ...]) -> w.Part
     return w.parts(theorem, events, pool, fails, True)
 
 
-def _change(shared: w.Parts, radius: str, *steps: Step) -> Proof:
-    """Claim d; ``radius`` is the step that says that R0's radius is at most the theorem's, after ``steps``."""
+def change_steps(shared: w.Parts, radius: str, *steps: Step) -> tuple[Step, ...]:
+    """Return the steps of claim d; ``radius`` says that R0's radius is at most the theorem's, after ``steps``."""
     near = r0.SPREAD_SMOOTH.subs(r0.theta, w.THETA)
     per = r0.M**2 * s.Lambda_2 / s.d**2
     first = combine(
@@ -114,16 +114,27 @@ def _change(shared: w.Parts, radius: str, *steps: Step) -> Proof:
         Bound(near, r2.SPREAD),
         {"fourth powers": per * w.NEAR**2, "radius squared": per * s.n, **w.NONE},
     )
-    return of_claim(
-        shared.theorem, "d", *shared.steps, of.use(shared.radius, "radius"), *steps, _FOURTH,
+    return (
+        *shared.steps, of.use(shared.radius, "radius"), *steps, _FOURTH,
         monotone("radius squared", "of R0's radius", Bound(w.NEAR**2, r2.REACH**2), radius, sp.Lambda(_y, _y**2), *w.SIGNS),
-        *w.gram_moves(r2.SPREAD, near, r0.R0_SMOOTH, "slope at most 1", first), events=shared.events, failure="failure",
+        *w.gram_moves(r2.SPREAD, near, r0.R0_SMOOTH, "slope at most 1", first),
     )  # fmt: skip
 
 
+def _change(shared: w.Parts, radius: str, *steps: Step) -> Proof:
+    return of_claim(shared.theorem, "d", *change_steps(shared, radius, *steps), events=shared.events, failure="failure")
+
+
+#: what the claims of R2 share, and R6 with them
+SHARED = parts(r2.R2, r2.RESIDUAL, pool(r2.R2, s.n, ch.L4_SMOOTH, r2.RESIDUAL, r2.ROUNDED, r2.UNROUNDED))
+
+
 def _own() -> list[Proof]:
-    shared = parts(r2.R2, r2.RESIDUAL, pool(r2.R2, s.n, ch.L4_SMOOTH, r2.RESIDUAL, r2.ROUNDED, r2.UNROUNDED))
-    return [*shared.proofs, *w.three(shared, r0.R0_SMOOTH, "slope at most 1"), _change(shared, "radius")]
+    return [
+        *SHARED.proofs,
+        *w.three(SHARED, r0.R0_SMOOTH, "slope at most 1"),
+        _change(SHARED, "radius"),
+    ]
 
 
 #: the data-dependent residual is at most that of the unit ball, so that claims c and d hold as they stand

@@ -29,8 +29,11 @@ from theorycheck.theorems.caron2023.instances import SYNTHETIC
 CARDS = {theorem.label: theorem for theorem in cards()}
 CLAIMS = [(label, claim.label) for label, theorem in CARDS.items() for claim in theorem.claims]
 # r1 has the same instances and sabotages at a fifth of the cost; r1_log's, with six million neurons, are for the night
-# (`theorycheck check`, the README's main command, runs its showcase); so are r8_relu's, of which r8_chance is the smooth twin
-NIGHTLY = {"caron2023.r1_log", "caron2023.r8_relu"} if settings.default.max_examples < 1000 else set()
+# (`theorycheck check`, the README's main command, runs its showcase); so are r8_relu's, of which r8_chance is the smooth twin, and
+# r6_relu's, which is r1 at equal scales
+NIGHTLY = (
+    {"caron2023.r1_log", "caron2023.r6_relu", "caron2023.r8_relu"} if settings.default.max_examples < 1000 else set()
+)
 # hunts of ten seconds and more, for the night: their claims have other sabotages that are caught by day
 SLOW = {
     ("caron2023.r2", "b: not parallel dropped"),
@@ -63,12 +66,21 @@ EXAMPLES = {
     "caron2023.r3_data": 6,
     "caron2023.r8_chance": 6,
     "caron2023.r8_relu": 3,
+    "caron2023.r6_smooth": 6,
+    "caron2023.r7_gram": 5,
+    "caron2023.r4_limit": 12,
+    "caron2023.r7_speed": 15,
+    "caron2023.r7_gram_speed": 15,
+    "caron2023.r7_movement": 15,
+    "caron2023.r7_relu": 15,
 }
 # with delta = .05 six draws refute (.05^6 < 1e-6), where confirming takes ninety
 DRAWS = {"caron2023.r1_log": 6}
 # four refute a promise of 99 %
 DRAWS_OF_SABOTAGE = {
-    **{f"caron2023.{name}": 4 for name in ("r1", "r2", "r2_data", "r3", "r3_data", "r8_chance", "r8_relu")},
+    **{
+        f"caron2023.{name}": 4 for name in ("r1", "r2", "r2_data", "r3", "r3_data", "r6_smooth", "r8_chance", "r8_relu")
+    },
     "caron2023.r1_log": 6,
 }
 

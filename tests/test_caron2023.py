@@ -208,7 +208,7 @@ def test_the_abstract_is_not_claimed_to_be_covered_beyond_what_is():
     assert covered["global convergence, flow"]
     assert covered["global convergence, descent"]
     assert covered["pruning and transfer"]
-    assert not covered["feature learning"]
+    assert covered["feature learning"]
     labels = {theorem.label for theorem in map(card, paper.claims[0].realised_by)}
     assert labels == set(paper.claims[0].realised_by)
 

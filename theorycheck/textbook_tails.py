@@ -1,4 +1,4 @@
-"""More textbook results (:mod:`.textbook`): tails above the mean, of counts, chi-squared variables and norms; caps of a sphere."""
+"""More textbook results (:mod:`.textbook`): tails above the mean, caps of a sphere, a chance from two moments."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from theorycheck.textbook import (
     first,
     lipschitz,
     mean,
+    root_mean,
     second,
     size,
 )
@@ -165,6 +166,22 @@ UNIFORM = entry(
     cited("Rademacher", "E sup (E l(<a, x>) - its mean over M samples) <= 2 R C/M^(1/2), |a| <= R, |x| <= C, l 1-Lipschitz", Bound(mean, 2 * first * second / sp.sqrt(count)), "Mohri, Rostamizadeh, Talwalkar, Foundations of Machine Learning (2018), proof of Theorem 3.3, Lemma 5.7 and Theorem 5.10", _uniform),
 )  # fmt: skip
 
+
+def _half_mean(seed: int) -> Mapping[sp.Symbol, float]:
+    """Return the chance that a nonnegative variable reaches half its mean, for random laws and rare large values."""
+    rng = np.random.default_rng(seed)
+    values, weights = rng.exponential(1, 5) ** 3, rng.dirichlet(np.full(5, 0.3))
+    if seed % 2:  # one large value, rarely: nearly equal for a chance of 1/4 and less
+        values, weights = np.array([0.0, 1.0]), np.array([1.0, 0.0]) + rng.uniform() * np.array([-1.0, 1.0])
+    mass = float(weights @ values)
+    return {chance: float(weights[values >= mass / 2].sum()), mean: mass, root_mean: float(weights @ values**2)}
+
+
+PALEY_ZYGMUND = entry(
+    "Paley and Zygmund", {},
+    cited("Paley, Zygmund", "(E T)^2 <= 4 P(T >= E T/2) E T^2 for T >= 0", Bound(mean**2, 4 * chance * root_mean), "Kallenberg, Foundations of Modern Probability, 2nd ed. (2002), Lemma 4.1", _half_mean),
+)  # fmt: skip
+
 PROOFS: tuple[Proof, ...] = (
-    LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM, CAUCHY, SIGNS_ABOVE, BOUNDED_DIFFERENCES, UNIFORM,
+    LAPLACE_ABOVE, CHI_SQUARED, SIGN_NORM, CAP, NORM, CAUCHY, SIGNS_ABOVE, BOUNDED_DIFFERENCES, UNIFORM, PALEY_ZYGMUND,
 )  # fmt: skip

@@ -35,14 +35,25 @@ FLAGS: Mapping[str, tuple[Any, Any]] = {
     "kept": (Annotated[int, "number of nodes that are kept: those with the largest scales"], 50),
     "delta_pruned": (Annotated[float, "allowed probability that pruning costs more at time 0, in (0, 1)"], 0.1),
     "resolution": (Annotated[float, "relative accuracy to which a mean is compared, in (0, 1)"], 0.1),
+    "power": (Annotated[float, "power p of the node scales, above 1"], 2.0),
+    "time": (
+        Annotated[float, "flow time at which a node is looked at; 0 for the longest that the theorem allows"],
+        0.0,
+    ),
     "activation": (Annotated[str, "a name (tanh, softplus, ...) or an expression of z"], "tanh"),
     **DATA,
 }
 
 
-def example(build: Callable[[dict[str, Any]], Instance], *own: str) -> Callable[..., Instance]:
-    """Return a card's example: keyword parameters from :data:`FLAGS`, the data's flags among them."""
-    return keyword_example(build, {name: FLAGS[name] for name in (*own, *DATA)}, Instance)
+def example(build: Callable[[dict[str, Any]], Instance], *own: str, **defaults: Any) -> Callable[..., Instance]:
+    """Return a card's example: keyword parameters from :data:`FLAGS`, the data's flags among them.
+
+    ``defaults`` are this card's own, where they differ.
+    """
+    names = (*own, *DATA)
+    return keyword_example(
+        build, {name: (FLAGS[name][0], defaults.get(name, FLAGS[name][1])) for name in names}, Instance
+    )
 
 
 def drawn(

@@ -28,6 +28,7 @@ from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference,
 from theorycheck.symbolic.activations import Activation, Z
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
+from theorycheck.theorems.caron2023.means import mean
 from theorycheck.theorems.caron2023.setting import Lambda_2, d, gamma, kappa, m, n
 
 epsilon = sp.Symbol("epsilon", positive=True)
@@ -39,16 +40,14 @@ limit_least = sp.Symbol("ell_infty", real=True)
 
 #: most pre-activations drawn for one mean
 EFFORT = 4_000_000
-#: half-width of the intervals, in standard errors of the mean
-STANDARD_ERRORS = 5.0
 #: nodes of the infinite network that are drawn; the rest is replaced by its mean
 _NODES = 3000
 
 
-def _draws(instance: Instance, nodes: int) -> Iterator[Array]:
+def slope_draws(instance: Instance, nodes: int, effort: int = EFFORT) -> Iterator[Array]:
     """Yield slopes ``(draws, n, nodes)`` of fresh nodes, in chunks that fit in memory."""
     slope = compile_block((Z,), instance.activation.slope)
-    total = int(np.clip(EFFORT // (nodes * instance.n), 40, 20_000))
+    total = int(np.clip(effort // (nodes * instance.n), 40, 20_000))
     chunk = max(1, EFFORT // 8 // (nodes * max(instance.n, instance.d)))
     generator = np.random.default_rng([int(instance.description.get("seed", 0)), 4])
     for start in range(0, total, chunk):
@@ -56,29 +55,22 @@ def _draws(instance: Instance, nodes: int) -> Iterator[Array]:
         yield slope(instance.inner * np.swapaxes(weights @ instance.inputs.T, 1, 2))
 
 
-def _mean(samples: list[Array]) -> Measured:
-    values = np.concatenate(samples)
-    spread = float(np.std(values, ddof=1)) / np.sqrt(len(values))
-    return Measured(
-        float(np.mean(values)), STANDARD_ERRORS * spread + 1e-12 * float(np.max(np.abs(values), initial=0.0))
-    )
-
-
-def _product(instance: Instance) -> Array:
+def input_product(instance: Instance) -> Array:
+    """Return ``X X'/d``."""
     return instance.inner**2 * (instance.inputs @ instance.inputs.T)
 
 
 @lru_cache(maxsize=8)
-def _deviation(instance: Instance) -> Measured:
+def variance_at_start(instance: Instance, effort: int = EFFORT) -> Measured:
     """Return E |Theta_m - Theta*|_F^2 over draws of the weights."""
     if not np.isfinite(suprema(instance.activation)[0].value):
         return Measured(np.nan)  # a mean of unbounded samples has no error that could be trusted
-    mean = limit_gram(instance.activation, instance.inputs, instance.inner).matrix
+    centre = limit_gram(instance.activation, instance.inputs, instance.inner).matrix
     samples = []
-    for slopes in _draws(instance, instance.m):
-        grams = _product(instance) * ((slopes * instance.scales) @ np.swapaxes(slopes, 1, 2))
-        samples.append(np.sum((grams - mean) ** 2, axis=(1, 2)))
-    return _mean(samples)
+    for slopes in slope_draws(instance, instance.m, effort):
+        grams = input_product(instance) * ((slopes * instance.scales) @ np.swapaxes(slopes, 1, 2))
+        samples.append(np.sum((grams - centre) ** 2, axis=(1, 2)))
+    return mean(np.concatenate(samples))
 
 
 def _squared_slope(activation: Activation) -> sp.Expr:
@@ -88,18 +80,18 @@ def _squared_slope(activation: Activation) -> sp.Expr:
     )
 
 
-def _variance_constant(run: Run) -> Measured:
+def variance_constant(run: Run) -> Measured:
     """Return C_0 = sum_ik (x_i.x_k/d)^2 Var(s'(g_i) s'(g_k))."""
     instance = run.instance
     second = dual_matrix(_squared_slope(instance.activation), instance.inputs, instance.inner)
     first = dual_matrix(instance.activation.slope, instance.inputs, instance.inner)
-    weight = _product(instance) ** 2
+    weight = input_product(instance) ** 2
     value = float(np.sum(weight * (second.matrix - first.matrix**2)))
     return Measured(value, float(np.sum(weight)) * (second.error + 2.1 * first.error) + 1e-13 * abs(value))
 
 
 @lru_cache(maxsize=8)
-def _limit(instance: Instance) -> tuple[Measured, Measured]:
+def coupled(instance: Instance, effort: int = EFFORT) -> tuple[Measured, Measured]:
     """Return E |Theta_m - Theta_infinity|_F and the least eigenvalue of Theta_infinity over draws.
 
     Theta_infinity is a sum over infinitely many nodes; beyond ``_NODES`` each A_j is replaced
@@ -109,20 +101,22 @@ def _limit(instance: Instance) -> tuple[Measured, Measured]:
     nodes = max(_NODES, 2 * instance.m)
     ideal = np.arange(1, nodes + 1, dtype=float) ** -power / zeta(power)
     left = float(zeta(power, nodes + 1) / zeta(power))
-    mean = limit_gram(instance.activation, instance.inputs, instance.inner).matrix
-    product, distances, least = _product(instance), [], []
-    for slopes in _draws(instance, nodes):
+    centre = limit_gram(instance.activation, instance.inputs, instance.inner).matrix
+    product, distances, least = input_product(instance), [], []
+    if not np.all(np.isfinite(centre)):
+        return Measured(np.nan), Measured(np.nan)
+    for slopes in slope_draws(instance, nodes, effort):
         finite = product * (
             (slopes[:, :, : instance.m] * instance.scales) @ np.swapaxes(slopes[:, :, : instance.m], 1, 2)
         )
         uneven = product * ((slopes * ideal) @ np.swapaxes(slopes, 1, 2))
-        limit = even * mean + (1 - even) * (uneven + left * mean)
+        limit = even * centre + (1 - even) * (uneven + left * centre)
         distances.append(np.sqrt(np.sum((finite - limit) ** 2, axis=(1, 2))))
         # without the mean put in for the far nodes: a lower bound, since each A_j is PSD
-        least.append(np.linalg.eigvalsh(even * mean + (1 - even) * uneven)[:, 0])
+        least.append(np.linalg.eigvalsh(even * centre + (1 - even) * uneven)[:, 0])
     steepest = float(suprema(instance.activation)[0].value)
     cut = 2 * (1 - even) * left * steepest**2 * float(np.trace(np.abs(product)))
-    distance = _mean(distances)
+    distance = mean(np.concatenate(distances))
     lowest = float(np.min(np.concatenate(least)))
     return Measured(distance.value, distance.error + cut), Measured.between(lowest - 1e-13, lowest + cut + 1e-13)
 
@@ -139,20 +133,20 @@ _QUANTITIES = (
     s.DATA[0],
     Quantity(slope, "sup |s'|", measure.slope_supremum),
     Quantity(epsilon, "resolution of the comparison of means", measure.parameter("resolution")),
-    Quantity(C_0, "sum_ik (x_i.x_k/d)^2 Var(s'(g_i) s'(g_k))", _variance_constant),
+    Quantity(C_0, "sum_ik (x_i.x_k/d)^2 Var(s'(g_i) s'(g_k))", variance_constant),
 )  # fmt: skip
 _VARIANCE = (
     *_QUANTITIES,
-    Quantity(deviation, "E |Theta_m - Theta*|_F^2 at time 0", lambda run: _deviation(run.instance)),
+    Quantity(deviation, "E |Theta_m - Theta*|_F^2 at time 0", lambda run: variance_at_start(run.instance)),
 )
 _COUPLING = (
     *_QUANTITIES,
-    Quantity(coupling, "E |Theta_m - Theta_infinity|_F at time 0, same nodes", lambda run: _limit(run.instance)[0]),
-    Quantity(limit_least, "least eigenvalue of Theta_infinity over the draws", lambda run: _limit(run.instance)[1]),
+    Quantity(coupling, "E |Theta_m - Theta_infinity|_F at time 0, same nodes", lambda run: coupled(run.instance)[0]),
+    Quantity(limit_least, "least eigenvalue of Theta_infinity over the draws", lambda run: coupled(run.instance)[1]),
     Quantity(tail, "sum over j > m of the normalised scales", _tail),
 )
 
-_SLOPE = Assumption("slope at most 1", "sup |s'| <= 1", Bound(slope, sp.S.One))
+UNIT_SLOPE = Assumption("slope at most 1", "sup |s'| <= 1", Bound(slope, sp.S.One))
 _RESOLUTION = Assumption("resolution below 1", "the comparison says something", Bound(epsilon, sp.S.One, strict=True))
 
 
@@ -231,7 +225,7 @@ R4_COUPLING = Theorem(
     standing=Standing.DERIVED,
     notation=s.NOTATION + " Theta_infinity = gamma Theta* + (1 - gamma) sum_j lambda~_j A_j with the same nodes, sum lambda~ = 1.",
     quantities=_COUPLING,
-    assumptions=(s.UNIT_BALL, _SLOPE),
+    assumptions=(s.UNIT_BALL, UNIT_SLOPE),
     claims=(
         Claim("distance", "the mean distance from the limit", Bound(coupling, _RIGHT), ("unit ball", "slope at most 1"), looseness=1.64),
         Claim("floor", "the limit is at least gamma kappa_n", Bound(gamma * kappa, limit_least), (), looseness=1.15),
