@@ -46,7 +46,13 @@ def run(
     found, beside, seconds = answers(experiment, seen), reproduced(experiment, seen), time.perf_counter() - started
     if json != "-":
         say([f"{experiment.label}: {experiment.title} ({experiment.standing.value})", experiment.protocol, ""])
-        say([means_table(experiment, seen), *([published_table(beside)] if beside else []), answers_table(experiment, found)])
+        say(
+            [
+                means_table(experiment, seen),
+                *([published_table(beside)] if beside else []),
+                answers_table(experiment, found),
+            ]
+        )
         say([f"observed, not proved: {len(points)} points, {count} seeds, {seconds:.1f} s"])
     if path is not None:
         draw(experiment, seen, path)

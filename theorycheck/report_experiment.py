@@ -72,7 +72,11 @@ def answers_table(experiment: Experiment, found: Sequence[Answer]) -> Table:
 
 
 def experiment_document(
-    experiment: Experiment, seen: Sequence[Observation], found: Sequence[Answer], seconds: float, beside: Sequence[Reproduced] = ()
+    experiment: Experiment,
+    seen: Sequence[Observation],
+    found: Sequence[Answer],
+    seconds: float,
+    beside: Sequence[Reproduced] = (),
 ) -> dict[str, Any]:
     """Return the runs and the answers as plain data for JSON; infinite ends of intervals are null."""
     return {

@@ -4,13 +4,14 @@ from theorycheck.statement import Paper, PaperClaim
 from theorycheck.theorems.caron2023.certificates import CERTIFICATES
 from theorycheck.theorems.caron2023.comparisons import COMPARISONS
 from theorycheck.theorems.caron2023.definite import KAPPA
+from theorycheck.theorems.caron2023.experiments import EXPERIMENTS, REAL, SIMULATED
 from theorycheck.theorems.caron2023.r0 import R0, R0_SMOOTH
 from theorycheck.theorems.caron2023.r1 import R1, R1_LOG
 from theorycheck.theorems.caron2023.r2 import R2, R2_DATA
 from theorycheck.theorems.caron2023.r4 import R4_COUPLING, R4_VARIANCE
 from theorycheck.theorems.caron2023.sharp import SHARPENINGS
 
-__all__ = ["CERTIFICATES", "COMPARISONS", "PAPER", "SHARPENINGS", "THEOREMS"]
+__all__ = ["CERTIFICATES", "COMPARISONS", "EXPERIMENTS", "PAPER", "SHARPENINGS", "THEOREMS"]
 
 PAPER = Paper(
     key="caron2023",
@@ -26,7 +27,11 @@ PAPER = Paper(
         ),
         PaperClaim("global convergence, descent", "the same for gradient descent", ()),
         PaperClaim("feature learning", "and can learn features, unlike the NTK parameterisation", ()),
-        PaperClaim("pruning and transfer", "experiments show benefits for prunability and transfer learning", ()),
+        PaperClaim(
+            "pruning and transfer",
+            "experiments show benefits for prunability and transfer learning",
+            (REAL.label, SIMULATED.label),
+        ),
     ),
 )
 

@@ -2,115 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from theorycheck.experiment import Experiment, Observation, Picture, Point, Published, Question, Series, difference
+from theorycheck.experiment import Experiment, Picture, Point, Published, Question, Series, difference
 from theorycheck.statement import Reference, Standing
 from theorycheck.theorems.caron2023 import course as co
 from theorycheck.theorems.caron2023 import published as pub
+from theorycheck.theorems.caron2023 import uses as us
+from theorycheck.theorems.caron2023.experiments_real import REAL
+from theorycheck.theorems.caron2023.experiments_widths import RELU, TANH
+from theorycheck.theorems.caron2023.statistics import HEAVIEST, NTK, least_gain, least_rise, mean_of, ratio, times
 
-Statistic = Callable[[Sequence[Observation]], float]
-NTK, *ASYMMETRIC = pub.CONFIGURATIONS
-#: the most asymmetric configuration
-HEAVIEST = ASYMMETRIC[-1]
 #: recorded steps
 LOOKS = (0, 1000, 2000, *range(5000, pub.STEPS + 1, 5000))
 
-COURSE = {
-    "train risk": "mean squared error on the training samples", "test risk": "the same on test samples",
-    "moved": "movement |w_tj - w_0j| of the node that moves most", "gram change": "|Theta_t - Theta_0|_2",
-    "root of gram change": "its square root: what the published figure shows under the norm's name",
-    "least": "least eigenvalue of the tangent Gram",
-}  # fmt: skip
 
-
-def share(value: float) -> str:
-    """Return a share in words, such as ``95 %``."""
-    return f"{100 * value:g} %"
-
-
-def used(network: co.Network, scales: co.Array, data: pub.Data, seed: int, **second: float) -> dict[str, float]:
-    """Return what pruning leaves and what a second network makes of the top features: risks, by name."""
-    return {
-        **{f"train risk, {share(k)} pruned": value for k, value in co.pruned(network, scales, data.train).items()},
-        **{f"test risk, {share(k)} pruned": value for k, value in co.pruned(network, scales, data.test).items()},
-        **{f"test risk from {k} features": co.transferred(network, scales, data, k, seed, **second) for k in co.FEATURES},  # type: ignore[arg-type]
-    }  # fmt: skip
-
-
-USED = {
-    **{f"{of} risk, {share(k)} pruned": f"{of} risk without the {share(k)} of nodes with the least scales" for of in ("train", "test") for k in co.PRUNED},
-    **{f"test risk from {k} features": f"test risk of a second network on the {k} frozen features of largest scale" for k in co.FEATURES},
-}  # fmt: skip
-
-
-def again(point: Point, seed: int, looks: Sequence[int] = LOOKS, m: int = pub.WIDTH) -> Mapping[str, float]:
-    """Make one run of the published experiment, with data and weights of the seed."""
+def again(
+    point: Point, seed: int, looks: Sequence[int] = LOOKS, m: int = pub.WIDTH, **second: int
+) -> Mapping[str, float]:
+    """Make one run of the published experiment, with data and weights of the seed; ``second`` is for the second network."""
     data = pub.simulated(seed)
     instance = pub.posed(data.train, str(point["configuration"]), seed, m)
     run = co.simulated_course(data, instance, looks)
     on_the_way = {
-        f"{name} at {step}": float(value) for name in COURSE for step, value in zip(run.steps, run.seen[name], strict=True)
+        f"{name} at {step}": float(value) for name in co.COURSE for step, value in zip(run.steps, run.seen[name], strict=True)
     }  # fmt: skip
     lost = 1 - float(np.sum(instance.scales))
-    return {**on_the_way, **used(run.network, instance.scales, data, seed), "scale lost": lost}
+    return {**on_the_way, **us.used(run.network, instance.scales, data, seed, **second), "scale lost": lost}
 
-
-# --- statistics -----------------------------------------------------------------------------------
-
-
-def _values(runs: Sequence[Observation], number: str) -> dict[str, float]:
-    return {str(run.point["configuration"]): run.numbers[number] for run in runs}
-
-
-def least_rise(number: str, logarithm: bool = True) -> Statistic:
-    """Return the statistic: the least rise of a number, or its logarithm, from one configuration to the next, more asymmetric one."""
-
-    def of(runs: Sequence[Observation]) -> float:
-        values = _values(runs, number)
-        if set(values) != set(pub.CONFIGURATIONS):
-            return np.nan
-        along = np.array([values[name] for name in pub.CONFIGURATIONS])
-        return float(np.min(np.diff(np.log(along) if logarithm else along)))
-
-    return of
-
-
-def least_gain(number: str) -> Statistic:
-    """Return the statistic: by how much the number of gamma = 1 is above that of every asymmetric configuration, at least."""
-
-    def of(runs: Sequence[Observation]) -> float:
-        values = _values(runs, number)
-        if set(values) != set(pub.CONFIGURATIONS):
-            return np.nan
-        return values[NTK] - max(values[name] for name in ASYMMETRIC)
-
-    return of
-
-
-def mean_of(number: str) -> Statistic:
-    """Return the statistic: the mean of a number over the seed's runs."""
-    return lambda runs: float(np.mean([run.numbers[number] for run in runs]))
-
-
-def ratio(above: str, below: str) -> Statistic:
-    """Return the statistic: the mean over the seed's runs of one number over another."""
-    return lambda runs: float(np.mean([run.numbers[above] / run.numbers[below] for run in runs]))
-
-
-def times(number: str, above: str, below: str) -> Statistic:
-    """Return the statistic: a number in one configuration over that in another."""
-
-    def of(runs: Sequence[Observation]) -> float:
-        values = _values(runs, number)
-        return values[above] / values[below] if {above, below} <= set(values) else np.nan
-
-    return of
-
-
-# --- the experiment -------------------------------------------------------------------------------
 
 END = pub.STEPS
 _FIGURES = Reference("caron2023", "section 5.3", "read off the published figures")
@@ -125,8 +46,8 @@ SIMULATED = Experiment(
     "of largest scale, frozen; a network k - 64 - 64 - 1 trained on them, 5000 steps at rate 0.1.",
     factors={"configuration": tuple(pub.CONFIGURATIONS)},
     numbers={
-        **{f"{name} at {step}": f"{says}, after {step} steps" for name, says in COURSE.items() for step in LOOKS},
-        **USED, "scale lost": "1 - sum_j lambda_j: what the sampler loses",
+        **{f"{name} at {step}": f"{says}, after {step} steps" for name, says in co.COURSE.items() for step in LOOKS},
+        **us.USED, "scale lost": "1 - sum_j lambda_j: what the sampler loses",
     },
     observe=again,
     questions=(
@@ -154,10 +75,10 @@ SIMULATED = Experiment(
         for name, value in zip(pub.CONFIGURATIONS, row, strict=True)
     ),
     series=(
-        *(Series(name, "step", {step: f"{name} at {step}" for step in LOOKS}, name != "test risk") for name in COURSE),
-        Series("test risk, pruned", "share of nodes pruned", {k: f"test risk, {share(k)} pruned" for k in co.PRUNED}, False),
-        Series("test risk, second network", "features", {k: f"test risk from {k} features" for k in co.FEATURES}, False),
+        *(Series(name, "step", {step: f"{name} at {step}" for step in LOOKS}, name != "test risk") for name in co.COURSE),
+        Series("test risk, pruned", "share of nodes pruned", {k: f"test risk, {us.share(k)} pruned" for k in us.PRUNED}, False),
+        Series("test risk, second network", "features", {k: f"test risk from {k} features" for k in us.FEATURES}, False),
     ),
 )  # fmt: skip
 
-EXPERIMENTS = (SIMULATED,)
+EXPERIMENTS = (SIMULATED, REAL, RELU, TANH)

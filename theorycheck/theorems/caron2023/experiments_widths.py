@@ -72,7 +72,7 @@ def _questions(gram: tuple[float, float]) -> tuple[Question, ...]:
     low, high = gram
     stays = "q between -0.1 and 0.1"
     return (
-        Question("node, gamma = 1", "the farthest node's movement vanishes like m^q, q between -0.6 and -0.4", (), exponent("farthest", "m"), -0.6, -0.4, lazy),
+        Question("node, gamma = 1", "the farthest node's movement vanishes like m^q, q between -0.6 and -0.35", (), exponent("farthest", "m"), -0.6, -0.35, lazy),
         Question("node, gamma = 1/2", f"it stays: {stays}", (), exponent("farthest", "m"), -0.1, 0.1, half),
         Question("node, gamma = 0", f"it stays: {stays}", (), exponent("farthest", "m"), -0.1, 0.1, heavy),
         Question("gram, gamma = 1", f"the tangent Gram's change vanishes like m^q, q between {low:g} and {high:g}", (), exponent("gram change", "m"), low, high, lazy),
@@ -103,5 +103,5 @@ def _over_widths(label: str, activation: str, observe: Callable[[Point, int], Ma
     )  # fmt: skip
 
 
-RELU = _over_widths("caron2023.feature_learning", "relu", movement, (-1.0, -0.5))
-TANH = _over_widths("caron2023.feature_learning_smooth", "tanh", partial(movement, activation="tanh"), (-1.0, -0.5))
+RELU = _over_widths("caron2023.feature_learning", "relu", movement, (-0.75, -0.35))
+TANH = _over_widths("caron2023.feature_learning_smooth", "tanh", partial(movement, activation="tanh"), (-1.1, -0.9))
