@@ -38,7 +38,7 @@ def test_the_questions_about_widths_have_the_right_direction(experiment, power, 
     """The false law is the sabotage "gamma = 1 also moves", with everything else turned round too."""
 
     def law(point):
-        m, lazy = float(point["m"]), (point["gamma"] == 1.0) == true
+        m, lazy = float(point["m"]), (point["scaling"] == "gamma = 1") == true
         return {
             "farthest": m**-0.5 if lazy else 3.0, "first": 1.0, "gram change": m**power if lazy else 0.1,
             "typical": m**-0.5 if true else 1.0, "all": 10.0 if true else m**0.5, "loss left": 0.1,
@@ -52,16 +52,16 @@ def test_the_questions_about_widths_have_the_right_direction(experiment, power, 
 def test_a_short_run_tells_vanishing_from_staying(experiment):
     """Widths 100 and 3000 for a third of the time: the exponent of gamma = 1 is near -1/2, that of gamma = 1/2 near 0."""
     activation = "tanh" if experiment is ew.TANH else "relu"
-    for gamma, low, high in ((1.0, -0.65, -0.35), (0.5, -0.15, 0.15)):
+    for gamma, low, high in (("gamma = 1", -0.65, -0.35), ("gamma = 1/2", -0.15, 0.15)):
         pairs = [
-            [ew.movement({"m": m, "gamma": gamma}, seed, activation, 15.0) for m in (100, 3000)] for seed in range(3)
+            [ew.movement({"m": m, "scaling": gamma}, seed, activation, 15.0) for m in (100, 3000)] for seed in range(3)
         ]
         slopes = {
             name: np.mean([math.log(wide[name] / thin[name]) for thin, wide in pairs]) / math.log(30)
             for name in ("farthest", "gram change", "all")
         }
         assert low < slopes["farthest"] < high
-        assert (slopes["gram change"] < -0.25) == (gamma == 1.0)
+        assert (slopes["gram change"] < -0.25) == (gamma == "gamma = 1")
         assert abs(slopes["all"]) < 0.15
     assert set(pairs[0][0]) == set(experiment.numbers)
 

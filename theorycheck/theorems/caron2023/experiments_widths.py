@@ -18,6 +18,7 @@ from theorycheck.symbolic.network import ASYMMETRIC
 
 Statistic = Callable[[Sequence[Observation]], float]
 SAMPLES, DIMENSION, ALPHA = 10, 5, 0.5
+SCALINGS = {"gamma = 1": 1.0, "gamma = 1/2": 0.5, "gamma = 0": 0.0}
 WIDTHS = (100, 1000, 10_000, 100_000)
 #: time of the flow, in units of d/s_X (the fastest rate that the tangent Gram may have), and steps for each unit
 TIME, STEPS = 50.0, 4
@@ -36,7 +37,7 @@ def network(m: int, gamma: float, seed: int, activation: str) -> Instance:
 
 def movement(point: Point, seed: int, activation: str = "relu", time: float = TIME) -> Mapping[str, float]:
     """Follow one network for a while and return how far nodes and tangent Gram have moved."""
-    instance = network(int(point["m"]), float(point["gamma"]), seed, activation)
+    instance = network(int(point["m"]), SCALINGS[str(point["scaling"])], seed, activation)
     unit = instance.d / float(np.linalg.norm(instance.inputs, 2)) ** 2
     steps = round(time * STEPS)
     end = descend(instance, step=unit / STEPS, steps=steps, record=[0, steps])
@@ -60,7 +61,7 @@ def apart(number: str) -> Statistic:
     of = exponent(number, "m")
 
     def between(runs: Sequence[Observation]) -> float:
-        slopes = [of([run for run in runs if run.point["gamma"] == gamma]) for gamma in (0.5, 1.0)]
+        slopes = [of([run for run in runs if run.point["scaling"] == name]) for name in ("gamma = 1/2", "gamma = 1")]
         return slopes[0] - slopes[1] if all(map(math.isfinite, slopes)) else math.nan
 
     return between
@@ -68,7 +69,7 @@ def apart(number: str) -> Statistic:
 
 def _questions(gram: tuple[float, float]) -> tuple[Question, ...]:
     """Return the questions; ``gram`` is where the exponent of the tangent Gram's change lies for gamma = 1."""
-    lazy, half, heavy = ({"gamma": gamma} for gamma in (1.0, 0.5, 0.0))
+    lazy, half, heavy = ({"scaling": name} for name in SCALINGS)
     low, high = gram
     stays = "q between -0.1 and 0.1"
     return (
@@ -80,8 +81,8 @@ def _questions(gram: tuple[float, float]) -> tuple[Question, ...]:
         Question("gram, gamma = 0", f"it stays: {stays}", (), exponent("gram change", "m"), -0.1, 0.1, heavy),
         Question("apart, node", "the two exponents of the farthest node differ by more than 0.3", (), apart("farthest"), 0.3),
         Question("apart, gram", "and those of the tangent Gram's change", (), apart("gram change"), 0.3),
-        Question("all", "the movement of all nodes together stays in either case: q between -0.15 and 0.15", ("gamma",), exponent("all", "m"), -0.15, 0.15),
-        Question("typical", "the median node's movement vanishes in either case, q below -0.4", ("gamma",), exponent("typical", "m"), -math.inf, -0.4),
+        Question("all", "the movement of all nodes together stays in either case: q between -0.15 and 0.15", ("scaling",), exponent("all", "m"), -0.15, 0.15),
+        Question("typical", "the median node's movement vanishes in either case, q below -0.4", ("scaling",), exponent("typical", "m"), -math.inf, -0.4),
     )  # fmt: skip
 
 
@@ -93,12 +94,12 @@ def _over_widths(label: str, activation: str, observe: Callable[[Point, int], Ma
         standing=Standing.ABSTRACT,
         protocol=f"n = {SAMPLES} samples on the unit sphere in d = {DIMENSION}, labels +-1, {activation}, weights N(0, 1), node scales gamma/m + (1 - gamma) j^(-2)/H; wider networks "
         f"of a seed begin with its narrower ones. Gradient descent for the time {TIME:g} d/s_X of the flow, {STEPS} steps for each d/s_X.",
-        factors={"gamma": (1.0, 0.5, 0.0), "m": WIDTHS},
+        factors={"scaling": tuple(SCALINGS), "m": WIDTHS},
         numbers=NUMBERS,
         observe=observe,
         questions=_questions(gram),
-        arms="gamma",
-        picture=Picture("curves", "m", "farthest", "gamma", ("gram change",)),
+        arms="scaling",
+        picture=Picture("curves", "m", "farthest", "scaling", ("gram change",)),
         seeds=10,
     )  # fmt: skip
 
