@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from theorycheck.experiment import Observation, answers
 from theorycheck.model import node_scales
+from theorycheck.network import output_and_gram
 from theorycheck.theorems import caron2023
 from theorycheck.theorems.caron2023 import experiments_real as er
 from theorycheck.theorems.caron2023 import experiments_widths as ew
@@ -115,6 +117,21 @@ def test_a_run_records_what_the_experiment_says(name):
     assert found["test risk, 0 % pruned"] == pytest.approx(found["test risk"])
     assert found["test risk, 95 % pruned"] != pytest.approx(found["test risk"], rel=1e-6)
     assert found["moved"] > 0
+
+
+def test_standardised_inputs_leave_the_unit_ball_and_scale_as_the_theory_says():
+    """5.5, fourth finding: x -> c x multiplies f by c and the tangent Gram by c^2; and errata U12: weights times sqrt 2 leave the Gram alone."""
+    train = real.split("diabetes", 0).train
+    largest = np.linalg.norm(train.inputs, axis=1).max()
+    assert largest > 2, "outside assumption 2.1(a)"
+    whole = pub.posed(train, NAMES[1], 0, 60)
+    small = pub.posed(pub.Split(train.inputs / largest, train.labels), NAMES[1], 0, 60)
+    unit = replace(whole, weights=whole.weights / pub.SIGMA)
+    (first, gram), (second, other), (third, same) = (output_and_gram(one.network) for one in (whole, small, unit))
+    assert first == pytest.approx(largest * second)
+    assert gram == pytest.approx(largest**2 * other)
+    assert gram == pytest.approx(same)
+    assert first == pytest.approx(math.sqrt(2) * third)
 
 
 def test_accuracy_counts_right_classes():

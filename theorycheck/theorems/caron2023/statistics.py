@@ -19,15 +19,15 @@ def _values(runs: Sequence[Observation], number: str) -> dict[str, float]:
     return {str(run.point["configuration"]): run.numbers[number] for run in runs}
 
 
-def least_rise(number: str, logarithm: bool = True) -> Statistic:
-    """Return the statistic: the least rise of a number, or its logarithm, from one configuration to the next, more asymmetric one."""
+def least_rise(number: str) -> Statistic:
+    """Return the statistic: the least rise of a number's logarithm, from one configuration to the next, more asymmetric one."""
 
     def of(runs: Sequence[Observation]) -> float:
         values = _values(runs, number)
         if set(values) != set(CONFIGURATIONS):
             return np.nan
         along = np.array([values[name] for name in CONFIGURATIONS])
-        return float(np.min(np.diff(np.log(along) if logarithm else along)))
+        return float(np.min(np.diff(np.log(along))))
 
     return of
 
