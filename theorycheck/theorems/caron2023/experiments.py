@@ -54,6 +54,7 @@ SIMULATED = Experiment(
     observe=again,
     questions=(
         Question("movement", "the farthest node moves farther in every more asymmetric configuration (least rise of the logarithm)", (), least_rise(f"moved at {END}")),
+        Question("26 times", "the farthest node of gamma = 0 moves 26 times as far as that of gamma = 1 (read off the figures), to a quarter", (), times(f"moved at {END}", HEAVIEST, NTK), 0.75 * 26, 1.25 * 26),
         Question("gram", "the tangent Gram changes more in every more asymmetric configuration", (), least_rise(f"gram change at {END}")),
         Question("slower", "training is slower in every more asymmetric configuration: the final train risk is larger", (), least_rise(f"train risk at {END}")),
         Question("test", "asymmetry costs test risk here: gamma = 0 less gamma = 1", (), difference(f"test risk at {END}", "configuration", HEAVIEST, NTK)),
