@@ -162,7 +162,13 @@ def test_the_questions_about_real_data_have_the_right_direction(true):
 
 def test_the_experiments_are_found_and_realise_the_abstract():
     labels = {one.label for one in caron2023.EXPERIMENTS}
-    assert labels == {"caron2023.published", "caron2023.pruning_and_transfer", ew.RELU.label, ew.TANH.label}
+    assert labels == {
+        "caron2023.published",
+        "caron2023.published_start",
+        "caron2023.pruning_and_transfer",
+        ew.RELU.label,
+        ew.TANH.label,
+    }
     claim = next(one for one in caron2023.PAPER.claims if one.label == "pruning and transfer")
     assert {"caron2023.published", "caron2023.pruning_and_transfer"} <= set(claim.realised_by)
     assert us.PRUNED[-1] == 0.95

@@ -148,7 +148,7 @@ def test_the_published_least_eigenvalues_at_time_0_lie_within_three_standard_err
             numbers = dict.fromkeys(ex.SIMULATED.numbers, math.nan)
             seen.append(Observation({"configuration": name}, seed, {**numbers, "least at 0": np.linalg.eigvalsh(gram)[0]}))  # fmt: skip
     found = [one for one in reproduced(ex.SIMULATED, seen) if one.figure.number == "least at 0"]
-    assert [one.word for one in found] == ["yes"] * 4, [(one.figure.value, one.mean, one.apart) for one in found]
+    assert max(abs(one.apart) for one in found) < 3, [(one.figure.value, one.mean, one.apart) for one in found]
     shifted = [
         abs(one.mean - other.figure.value) / one.spread for one, other in zip(found, found[1:] + found[:1], strict=True)
     ]
@@ -234,6 +234,28 @@ def test_the_experiment_measures_what_it_says():
     assert len(figures) == 12
     assert figures["train risk at 1000", "gamma = .2, alpha = .5"] == 0.0673
     assert figures["train risk at 50000", "gamma = 0, alpha = .4"] == 0.00311
+
+
+def test_the_start_is_the_start_of_the_whole():
+    point = {"configuration": NAMES[2]}
+    found = ex.begin(point, 0, m=200)
+    assert set(found) == set(ex.START.numbers)
+    data = pub.simulated(0)
+    instance = pub.posed(data.train, NAMES[2], 0, 200)
+    assert found["least at 0"] == pytest.approx(np.linalg.eigvalsh(gram_by_hand(data.train.inputs, instance.weights, instance.scales))[0])  # fmt: skip
+    assert 0.03 < found["train risk at 1000"] < found["test risk at 1000"] < 0.2
+    assert {(one.number, one.value) for one in ex.START.published} < {(one.number, one.value) for one in ex.SIMULATED.published}  # fmt: skip
+
+
+@pytest.mark.parametrize("true", [True, False])
+def test_the_questions_of_the_start_have_the_right_direction(true):
+    law = (4, 3, 2, 1) if true else (1, 2, 3, 4)
+    seen = [
+        Observation({"configuration": name}, seed, {"least at 0": law[k], "train risk at 1000": 5 - law[k] + 1e-6 * seed, "test risk at 1000": 1.0})
+        for seed in range(3)
+        for k, name in enumerate(NAMES)
+    ]  # fmt: skip
+    assert {one.word for one in answers(ex.START, seen)} == {"yes" if true else "no"}
 
 
 @pytest.mark.parametrize("true", [True, False])

@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from theorycheck import theorems
@@ -38,7 +39,7 @@ TOY = Experiment(
     seeds=3,
     published=(
         Published("error", {"arm": "a"}, 2.5, SOURCE),
-        Published("error", {"arm": "a", "m": 10}, 4.6, SOURCE, 3),
+        Published("error", {"arm": "a", "m": 10}, 18.6, SOURCE, 3),
         Published("error", {"arm": "b"}, 5.0, SOURCE),
     ),
     series=(
@@ -53,15 +54,31 @@ def seen(seeds, **chosen):
 
 
 def test_a_figure_is_held_against_the_standard_error_of_the_difference():
-    """Mean 2, standard deviation 1, three runs: 0.5/sqrt(1/3 + 1) and 2.6/sqrt(1/3 + 1/3) standard errors away."""
+    """Mean 2, standard deviation 1, three runs: 0.5/sqrt(1/3 + 1) and 16.6/sqrt(1/3 + 1/3) standard errors away."""
     first, second, third = reproduced(TOY, seen(3))
     assert (first.mean, first.spread, first.seeds) == pytest.approx((2.0, 1.0, 3))
     assert (first.apart, first.word) == (pytest.approx(-0.5 / math.sqrt(4 / 3)), "yes")
-    assert (second.apart, second.word) == (pytest.approx(-2.6 / math.sqrt(2 / 3)), "no")
+    assert (second.apart, second.word) == (pytest.approx(-16.6 / math.sqrt(2 / 3)), "no")
+    # 3 standard errors of a known spread are 19.2 of one from three runs: Student's law with two degrees of freedom
+    assert first.limit == pytest.approx(19.206, abs=0.01)
     assert (third.mean, third.word) == (5.0, "open"), "without a spread there is no standard error"
     assert math.isnan(third.apart)
-    wider = replace(TOY, published=(replace(TOY.published[1], within=4.0),))
+    wider = replace(TOY, published=(replace(TOY.published[1], within=3.1),))
     assert reproduced(wider, seen(3))[0].word == "yes"
+
+
+def test_a_true_figure_is_refused_as_rarely_as_promised():
+    """Five runs, a figure that is a mean of five: 2 standard errors are passed in 4.55 % of cases, though the spread is estimated."""
+    rng, count, refused, literal = np.random.default_rng(0), 1500, 0, 0
+    one = replace(TOY, published=(Published("error", {"arm": "b"}, 0.0, SOURCE, 5, 2.0),))
+    for _ in range(count):
+        values = rng.normal(size=5) - rng.normal(0, 5**-0.5)
+        (found,) = reproduced(
+            one, [Observation({"arm": "b", "m": 10}, k, {"error": float(values[k])}) for k in range(5)]
+        )
+        refused, literal = refused + (found.word == "no"), literal + (abs(found.apart) > 2)
+    assert abs(refused / count - 0.0455) < 4 * math.sqrt(0.0455 * 0.9545 / count)
+    assert literal / count > 0.09, "the limit of a known spread would refuse more than twice as often"
 
 
 def test_one_run_leaves_it_open_and_no_run_leaves_it_out():
@@ -88,8 +105,8 @@ def test_the_table_has_both_figures():
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(published_table(reproduced(TOY, seen(3))))
     rows = [line.split() for line in console.export_text().splitlines()]
-    assert ["error", "a", "2.5", "2", "(1)", "-0.4", "yes", "(3)"] in rows
-    assert ["a,", "10", "4.6", "2", "(1)", "-3.2", "no", "(3)"] in rows
+    assert ["error", "a", "2.5", "2", "(1)", "-0.4", "yes", "(19)"] in rows
+    assert ["a,", "10", "18.6", "2", "(1)", "-20.3", "no", "(19)"] in rows
 
 
 def test_the_verb_prints_and_writes_them(capsys, tmp_path, monkeypatch):
@@ -105,7 +122,7 @@ def test_the_verb_prints_and_writes_them(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(theorems, "experiments", lambda: (TOY,))
     target = tmp_path / "runs.json"
     assert main(["experiment", TOY.label, "--json", str(target)]) == 0
-    assert "-3.2" in capsys.readouterr().out
+    assert "-20.3" in capsys.readouterr().out
     found = json.loads(target.read_text(encoding="utf-8"))["published"]
     assert [one["within"] for one in found] == ["yes", "no", "open"]
     assert found[0]["published"] == 2.5

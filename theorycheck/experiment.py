@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm as normal
 from scipy.stats import t as student
 
 from theorycheck.statement import Reference, Standing
@@ -70,7 +71,7 @@ class Published:
     runs
         How many independent runs its mean is of.
     within
-        How many standard errors of the difference it may be away.
+        How many standard errors of the difference it may be away, where the spread is known.
     """
 
     number: str
@@ -186,7 +187,7 @@ class Answer:
 class Reproduced:
     """Our mean over ``seeds`` runs beside a published figure, and how many standard errors of their difference it is above it.
 
-    ``word`` is ``yes`` where that is within the figure's tolerance, else ``no``; ``open`` for fewer than two runs.
+    ``word`` is ``yes`` where that is at most ``limit``, else ``no``; ``open`` for fewer than two runs.
     """
 
     figure: Published
@@ -194,6 +195,7 @@ class Reproduced:
     spread: float
     seeds: int
     apart: float
+    limit: float
     word: str
 
 
@@ -229,7 +231,8 @@ def reproduced(experiment: Experiment, seen: Sequence[Observation]) -> list[Repr
     """Return our means beside the published figures, as far as their points were run.
 
     Our runs' standard deviation ``s`` stands for that of both: the standard error of the difference of a mean of k runs and a
-    published mean of ``runs`` is ``s sqrt(1/k + 1/runs)``.
+    published mean of ``runs`` is ``s sqrt(1/k + 1/runs)``. As ``s`` comes from k runs, the limit is Student's: passed as rarely
+    as ``within`` standard errors are where the spread is known.
     """
     found = []
     for figure in experiment.published:
@@ -240,8 +243,9 @@ def reproduced(experiment: Experiment, seen: Sequence[Observation]) -> list[Repr
         mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan
         error = spread * math.sqrt(1 / len(values) + 1 / figure.runs)
         apart = (mean - figure.value) / error if error > 0 else math.nan
-        word = "open" if math.isnan(apart) else "yes" if abs(apart) <= figure.within else "no"
-        found.append(Reproduced(figure, mean, spread, len(values), apart, word))
+        limit = float(student.isf(normal.sf(figure.within), len(values) - 1)) if len(values) > 1 else math.nan
+        word = "open" if math.isnan(apart) else "yes" if abs(apart) <= limit else "no"
+        found.append(Reproduced(figure, mean, spread, len(values), apart, limit, word))
     return found
 
 

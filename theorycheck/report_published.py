@@ -26,7 +26,7 @@ def published_table(found: Sequence[Reproduced]) -> Table:
         figure, place = one.figure, ", ".join(map(str, one.figure.point.values()))
         ours = f"{one.mean:.3g} ({one.spread:.2g})" if not math.isnan(one.spread) else f"{one.mean:.3g}"
         apart = "" if math.isnan(one.apart) else f"{one.apart:+.1f}"
-        word = f"{one.word} ({figure.within:g})"
+        word = one.word if math.isnan(one.limit) else f"{one.word} ({one.limit:.2g})"
         table.add_row("" if figure.number == last else figure.number, place, f"{figure.value:.3g}", ours, apart, word)
         last = figure.number
     return table
@@ -40,7 +40,7 @@ def published_document(found: Sequence[Reproduced]) -> list[Mapping[str, Any]]:
             "source": f"{one.figure.reference.paper}, {one.figure.reference.place}", "published_runs": one.figure.runs,
             "mean": one.mean, "standard_deviation": None if math.isnan(one.spread) else one.spread, "seeds": one.seeds,
             "standard_errors_apart": None if math.isnan(one.apart) else one.apart, "tolerance": one.figure.within,
-            "within": one.word,
+            "limit": None if math.isnan(one.limit) else one.limit, "within": one.word,
         }
         for one in found
     ]  # fmt: skip

@@ -13,7 +13,16 @@ from theorycheck.theorems.caron2023 import published as pub
 from theorycheck.theorems.caron2023 import uses as us
 from theorycheck.theorems.caron2023.experiments_real import REAL
 from theorycheck.theorems.caron2023.experiments_widths import RELU, TANH
-from theorycheck.theorems.caron2023.statistics import HEAVIEST, NTK, least_gain, least_rise, mean_of, ratio, times
+from theorycheck.theorems.caron2023.statistics import (
+    HEAVIEST,
+    NTK,
+    largest_rise,
+    least_gain,
+    least_rise,
+    mean_of,
+    ratio,
+    times,
+)
 
 #: recorded steps
 LOOKS = (0, 1000, 2000, *range(5000, pub.STEPS + 1, 5000))
@@ -33,10 +42,29 @@ def again(
     return {**on_the_way, **us.used(run.network, instance.scales, data, seed, **second), "scale lost": lost}
 
 
-END = pub.STEPS
+def begin(point: Point, seed: int, m: int = pub.WIDTH) -> Mapping[str, float]:
+    """Make the first thousand steps of one run."""
+    data = pub.simulated(seed)
+    seen = co.simulated_course(data, pub.posed(data.train, str(point["configuration"]), seed, m), (0, EARLY)).seen
+    last = {f"{name} at {EARLY}": float(seen[name][1]) for name in ("train risk", "test risk")}
+    return {"least at 0": float(seen["least"][0]), **last}
+
+
+EARLY, END = 1000, pub.STEPS
 #: 0 at the start, where a logarithmic axis cannot show them
 _FROM_ZERO = ("moved", "gram change", "root of gram change")
 _FIGURES = Reference("caron2023", "section 5.3", "read off the published figures")
+
+
+def _published(*numbers: str) -> tuple[Published, ...]:
+    """Return the published figures of some numbers."""
+    return tuple(
+        Published(number, {"configuration": name}, value, _FIGURES, 5)
+        for number in numbers
+        for name, value in zip(pub.CONFIGURATIONS, pub.FIGURES[number], strict=True)
+    )
+
+
 SIMULATED = Experiment(
     label="caron2023.published",
     title="The published simulated experiment, run again: four node scalings from NTK to heavy",
@@ -72,11 +100,7 @@ SIMULATED = Experiment(
         "train risk at 1000", f"train risk at {END}", f"test risk at {END}", f"moved at {END}", f"gram change at {END}", f"root of gram change at {END}", "least at 0", f"least at {END}",
         "test risk, 50 % pruned", "test risk, 95 % pruned", "test risk from 10 features", "test risk from 100 features",
     ),
-    published=tuple(
-        Published(number, {"configuration": name}, value, _FIGURES, 5)
-        for number, row in pub.FIGURES.items()
-        for name, value in zip(pub.CONFIGURATIONS, row, strict=True)
-    ),
+    published=_published(*pub.FIGURES),
     series=(
         *(Series(name, "step", {step: f"{name} at {step}" for step in (LOOKS[1:] if name in _FROM_ZERO else LOOKS)}, name != "test risk") for name in co.COURSE),
         Series("test risk, pruned", "share of nodes pruned", {k: f"test risk, {us.share(k)} pruned" for k in us.PRUNED}, False),
@@ -84,4 +108,23 @@ SIMULATED = Experiment(
     ),
 )  # fmt: skip
 
-EXPERIMENTS = (SIMULATED, REAL, RELU, TANH)
+START = Experiment(
+    label="caron2023.published_start",
+    title="The first thousand steps of the published simulated experiment, over many draws",
+    reference=SIMULATED.reference,
+    standing=SIMULATED.standing,
+    protocol=f"As caron2023.published, but {EARLY} steps, so that the spread over data and weights is known better.",
+    factors=SIMULATED.factors,
+    numbers={name: SIMULATED.numbers[name] for name in ("least at 0", f"train risk at {EARLY}", f"test risk at {EARLY}")},
+    observe=begin,
+    questions=(
+        Question("least", "the least eigenvalue falls with every more asymmetric configuration (largest rise of the logarithm)", (), largest_rise("least at 0"), -np.inf, 0.0),
+        Question("slower", "after so few steps gamma = 0 has the larger train risk than gamma = 1", (), difference(f"train risk at {EARLY}", "configuration", HEAVIEST, NTK)),
+    ),
+    arms="configuration",
+    picture=Picture("paired", "configuration", "least at 0", "configuration"),
+    seeds=20,
+    published=_published(f"train risk at {EARLY}", "least at 0"),
+)  # fmt: skip
+
+EXPERIMENTS = (SIMULATED, START, REAL, RELU, TANH)

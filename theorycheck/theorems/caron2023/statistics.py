@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +20,24 @@ def _values(runs: Sequence[Observation], number: str) -> dict[str, float]:
     return {str(run.point["configuration"]): run.numbers[number] for run in runs}
 
 
-def least_rise(number: str) -> Statistic:
-    """Return the statistic: the least rise of a number's logarithm, from one configuration to the next, more asymmetric one."""
-
+def _rises(number: str, end: Callable[[np.ndarray[Any, Any]], Any]) -> Statistic:
     def of(runs: Sequence[Observation]) -> float:
         values = _values(runs, number)
         if set(values) != set(CONFIGURATIONS):
             return np.nan
-        along = np.array([values[name] for name in CONFIGURATIONS])
-        return float(np.min(np.diff(np.log(along))))
+        return float(end(np.diff(np.log([values[name] for name in CONFIGURATIONS]))))
 
     return of
+
+
+def least_rise(number: str) -> Statistic:
+    """Return the statistic: the least rise of a number's logarithm, from one configuration to the next, more asymmetric one."""
+    return _rises(number, np.min)
+
+
+def largest_rise(number: str) -> Statistic:
+    """Return the statistic: the largest such rise."""
+    return _rises(number, np.max)
 
 
 def least_gain(number: str) -> Statistic:
