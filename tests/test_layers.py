@@ -31,7 +31,7 @@ LAYERS = (
 # a group of files that is one module of the list, split to stay readable
 GROUPS = {
     "_cli_check": "cli", "_cli_flags": "cli", "_cli_output": "cli", "_cli_certify": "cli", "_cli_hunt": "cli", "_cli_experiment": "cli", "_cli_runs": "cli", "_cli_show": "cli", "_cli_prove": "cli", "_cli_ledger": "cli", "_cli_sharpen": "cli", "_cli_verbs": "cli", "_cli_recheck": "cli", "__main__": "cli", "flags": "report", "_cli_compare": "cli", "compare_widths": "compare",
-    "report_json": "report", "report_certify": "report", "report_experiment": "report", "report_proof": "report", "report_graph": "report", "report_ledger": "report", "report_latex": "report", "report_list": "report", "report_table": "report", "report_compare": "report",
+    "report_json": "report", "report_certify": "report", "report_experiment": "report", "report_published": "report", "report_proof": "report", "report_graph": "report", "report_ledger": "report", "report_latex": "report", "report_list": "report", "report_table": "report", "report_compare": "report",
     "data_angles": "data", "proof_checks": "proof", "proof_steps": "proof", "proof_verify": "proof", "proof_files": "proof", "proof_integrals": "proof", "proof_signs": "proof", "textbook": "proof", "textbook_tails": "proof", "data_files": "data", "bounds": "enclose",
     "constants_complex": "constants", "constants_far": "constants", "constants_gauss": "constants",
     "constants_line": "constants",

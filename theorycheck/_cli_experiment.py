@@ -30,8 +30,9 @@ def run(
     """Run an experiment; print means and answers, write the files. Its exit status is 0: nothing is refuted by it."""
     from theorycheck._cli_output import json_writer, say
     from theorycheck._cli_runs import kept
-    from theorycheck.experiment import answers
+    from theorycheck.experiment import answers, reproduced
     from theorycheck.report_experiment import answers_table, draw, experiment_document, means_table
+    from theorycheck.report_published import published_table
 
     experiment = _chosen(label)
     points = _points(experiment, only)
@@ -42,16 +43,22 @@ def run(
     done, keep = kept(experiment, resume)
     started = time.perf_counter()
     seen = _observed(experiment, points, range(count), workers, done, keep)
-    found, seconds = answers(experiment, seen), time.perf_counter() - started
+    found, beside, seconds = answers(experiment, seen), reproduced(experiment, seen), time.perf_counter() - started
     if json != "-":
         say([f"{experiment.label}: {experiment.title} ({experiment.standing.value})", experiment.protocol, ""])
-        say([means_table(experiment, seen), answers_table(experiment, found)])
+        say(
+            [
+                means_table(experiment, seen),
+                *([published_table(beside)] if beside else []),
+                answers_table(experiment, found),
+            ]
+        )
         say([f"observed, not proved: {len(points)} points, {count} seeds, {seconds:.1f} s"])
     if path is not None:
         draw(experiment, seen, path)
         if json != "-":
             say([f"picture: {path}"])
-    write(experiment_document(experiment, seen, found, seconds))
+    write(experiment_document(experiment, seen, found, seconds, beside))
     return 0
 
 

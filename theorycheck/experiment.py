@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm as normal
 from scipy.stats import t as student
 
 from theorycheck.statement import Reference, Standing
@@ -60,13 +61,46 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A published figure for a number: what ours is held against.
+
+    Parameters
+    ----------
+    number, point
+        Which number it is, and the values of factors at which.
+    runs
+        How many independent runs its mean is of.
+    within
+        How many standard errors of the difference it may be away, where the spread is known.
+    """
+
+    number: str
+    point: Point
+    value: float
+    reference: Reference
+    runs: int = 1
+    within: float = 3.0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Numbers of one run that belong to one curve: ``numbers[x]`` is the name of the one at ``x``."""
+
+    label: str
+    axis: str
+    numbers: Mapping[float, str]
+    logarithmic: bool = True
+
+
+@dataclass(frozen=True)
 class Picture:
-    """How to draw an experiment: ``x`` against ``number``, one arm beside the other, or a map of both.
+    """How to draw an experiment: ``x`` against ``number``, one arm beside the other, a map of both, or its series.
 
     Parameters
     ----------
     kind
-        ``"curves"`` on logarithmic axes (upright only from a decade on), ``"paired"``, or ``"map"``: means written into cells, a row for every arm.
+        ``"curves"`` on logarithmic axes (upright only from a decade on), ``"paired"``, ``"map"``: means written into cells, a row for every
+        arm; or ``"series"``: a panel for each of the experiment's series, a curve for every value of ``by``.
     x
         The factor along the axis: numbers for curves and maps, two arms for pairs.
     number
@@ -111,18 +145,21 @@ class Experiment:
     picture: Picture
     seeds: int = 10
     shown: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
+    series: tuple[Series, ...] = ()
 
     def __post_init__(self) -> None:
-        factors = {name for question in self.questions for name in (*question.by, *question.where)} | {
-            self.picture.x,
-            self.picture.by,
-        }
+        factors = {name for question in self.questions for name in (*question.by, *question.where)}
+        factors |= {self.picture.x, self.picture.by, *(name for one in self.published for name in one.point)}
         if strangers := factors - set(self.factors):
             raise ValueError(f"{self.label}: {sorted(strangers)} is no factor of the experiment")
         if empty := [question.label for question in self.questions if not question.low < question.high]:
             raise ValueError(f"{self.label}: nothing lies between low and high of the question {empty[0]!r}")
-        if strangers := {self.picture.number, *self.picture.bounds, *self.shown} - set(self.numbers):
+        shown = {self.picture.number, *self.picture.bounds, *self.shown, *(one.number for one in self.published)}
+        if strangers := (shown | {name for one in self.series for name in one.numbers.values()}) - set(self.numbers):
             raise ValueError(f"{self.label}: picture or table show {sorted(strangers)}, which is not measured")
+        if lost := [one.number for one in self.published if not self.points(**one.point)]:
+            raise ValueError(f"{self.label}: {lost[0]!r} is published for a point that is not on the grid")
 
     def points(self, **chosen: Any) -> list[Point]:
         """Return the grid, or the part of it where the factors have the values ``chosen``."""
@@ -143,6 +180,22 @@ class Answer:
     low: float
     high: float
     seeds: int
+    word: str
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """Our mean over ``seeds`` runs beside a published figure, and how many standard errors of their difference it is above it.
+
+    ``word`` is ``yes`` where that is at most ``limit``, else ``no``; ``open`` for fewer than two runs.
+    """
+
+    figure: Published
+    mean: float
+    spread: float
+    seeds: int
+    apart: float
+    limit: float
     word: str
 
 
@@ -171,6 +224,28 @@ def answers(experiment: Experiment, seen: Sequence[Observation]) -> list[Answer]
                 word = "no"
             group = {**question.where, **dict(zip(question.by, key, strict=True))}
             found.append(Answer(question.label, group, mean, low, high, len(seeds), word))
+    return found
+
+
+def reproduced(experiment: Experiment, seen: Sequence[Observation]) -> list[Reproduced]:
+    """Return our means beside the published figures, as far as their points were run.
+
+    Our runs' standard deviation ``s`` stands for that of both: the standard error of the difference of a mean of k runs and a
+    published mean of ``runs`` is ``s sqrt(1/k + 1/runs)``. As ``s`` comes from k runs, the limit is Student's: passed as rarely
+    as ``within`` standard errors are where the spread is known.
+    """
+    found = []
+    for figure in experiment.published:
+        here = [run for run in seen if all(run.point[name] == value for name, value in figure.point.items())]
+        if not here:
+            continue
+        values = np.array([run.numbers[figure.number] for run in here])
+        mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan
+        error = spread * math.sqrt(1 / len(values) + 1 / figure.runs)
+        apart = (mean - figure.value) / error if error > 0 else math.nan
+        limit = float(student.isf(normal.sf(figure.within), len(values) - 1)) if len(values) > 1 else math.nan
+        word = "open" if math.isnan(apart) else "yes" if abs(apart) <= limit else "no"
+        found.append(Reproduced(figure, mean, spread, len(values), apart, limit, word))
     return found
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from rich.table import Table
 
 from theorycheck.data import BadInput
-from theorycheck.experiment import LEVEL, Answer, Experiment, Observation
+from theorycheck.experiment import LEVEL, Answer, Experiment, Observation, Reproduced
 from theorycheck.report_json import surroundings
+from theorycheck.report_published import published_document
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +72,11 @@ def answers_table(experiment: Experiment, found: Sequence[Answer]) -> Table:
 
 
 def experiment_document(
-    experiment: Experiment, seen: Sequence[Observation], found: Sequence[Answer], seconds: float
+    experiment: Experiment,
+    seen: Sequence[Observation],
+    found: Sequence[Answer],
+    seconds: float,
+    beside: Sequence[Reproduced] = (),
 ) -> dict[str, Any]:
     """Return the runs and the answers as plain data for JSON; infinite ends of intervals are null."""
     return {
@@ -84,6 +89,7 @@ def experiment_document(
              "high": _finite(one.high), "seeds": one.seeds, "answer": one.word}
             for one in found
         ],
+        **({"published": published_document(beside)} if beside else {}),
     }  # fmt: skip
 
 
@@ -118,7 +124,7 @@ def draw(experiment: Experiment, seen: Sequence[Observation], path: Path) -> Non
     """Draw the experiment's picture to a file, whose ending says the format."""
     from matplotlib.figure import Figure
 
-    kind = {"curves": _curves, "paired": _paired, "map": _map}[experiment.picture.kind]
+    kind = {"curves": _curves, "paired": _paired, "map": _map, "series": _series}[experiment.picture.kind]
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     kind(figure, experiment, seen)
     figure.suptitle(experiment.title, fontsize=11)
@@ -229,6 +235,30 @@ def _map(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> No
     below = "".join(f"; small, in italics: {experiment.numbers[bound]}" for bound in plan.bounds)
     figure.colorbar(image, ax=figure.axes, label=experiment.numbers[plan.number], shrink=0.6)
     figure.supxlabel(f"mean over seeds{below}", fontsize=8, wrap=True)
+
+
+def _series(figure: Any, experiment: Experiment, seen: Sequence[Observation]) -> None:
+    """Draw a panel for each series: means over seeds, a band of one standard deviation to either side."""
+    by, rows = experiment.picture.by, (len(experiment.series) + 2) // 3
+    figure.set_size_inches(12, 0.6 + 3.2 * rows)
+    panels = np.atleast_1d(figure.subplots(rows, min(3, len(experiment.series)))).ravel()
+    for axes, one in zip(panels, experiment.series, strict=False):
+        for k, arm in enumerate(experiment.factors[by]):
+            runs = [run for run in seen if run.point[by] == arm]
+            if not runs:
+                continue
+            values = np.array([[run.numbers[name] for name in one.numbers.values()] for run in runs])
+            middle, spread = values.mean(axis=0), values.std(axis=0, ddof=1) if len(runs) > 1 else 0 * values[0]
+            x, ink = list(one.numbers), _INK[k % len(_INK)]
+            axes.plot(x, middle, color=ink, label=str(arm), marker=_MARKS[k % len(_MARKS)], markersize=3)
+            low = np.maximum(middle - spread, values.min(axis=0)) if one.logarithmic else middle - spread
+            axes.fill_between(x, low, middle + spread, color=ink, alpha=0.2, linewidth=0)
+        axes.set(title=one.label, xlabel=one.axis, yscale="log" if one.logarithmic else "linear")
+        axes.grid(alpha=0.3)
+    for axes in panels[len(experiment.series) :]:
+        axes.set_axis_off()
+    panels[0].legend(fontsize=8)
+    figure.supxlabel("mean over seeds, band of one standard deviation", fontsize=8)
 
 
 def _figures(axes: Axes, grid: Any) -> None:

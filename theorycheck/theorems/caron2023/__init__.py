@@ -4,6 +4,7 @@ from theorycheck.statement import Paper, PaperClaim
 from theorycheck.theorems.caron2023.certificates import CERTIFICATES
 from theorycheck.theorems.caron2023.comparisons import COMPARISONS
 from theorycheck.theorems.caron2023.definite import KAPPA
+from theorycheck.theorems.caron2023.experiments import EXPERIMENTS, REAL, RELU, SIMULATED, TANH
 from theorycheck.theorems.caron2023.gram_movement import R7_GRAM
 from theorycheck.theorems.caron2023.gram_speed import R7_GRAM_SPEED
 from theorycheck.theorems.caron2023.lazy import R6_RELU, R6_SMOOTH
@@ -24,7 +25,7 @@ from theorycheck.theorems.caron2023.sharp import SHARPENINGS
 from theorycheck.theorems.caron2023.speed import R7_SPEED
 from theorycheck.theorems.caron2023.total_movement import R7_TOTAL
 
-__all__ = ["CERTIFICATES", "COMPARISONS", "PAPER", "SHARPENINGS", "THEOREMS"]
+__all__ = ["CERTIFICATES", "COMPARISONS", "EXPERIMENTS", "PAPER", "SHARPENINGS", "THEOREMS"]
 
 #: time 0 beyond R4 (i), and what moves: lazy for gamma = 1, not for gamma < 1
 _DESCENT = (R3, R3_DATA, R3_RELU)
@@ -51,12 +52,12 @@ PAPER = Paper(
         PaperClaim(
             "feature learning",
             "and can learn features, unlike the NTK parameterisation",
-            tuple(card.label for card in _LEARNING),
+            tuple(card.label for card in (*_LEARNING, RELU, TANH)),
         ),
         PaperClaim(
             "pruning and transfer",
             "experiments show benefits for prunability and transfer learning",
-            tuple(card.label for card in _PRUNED),
+            tuple(card.label for card in (*_PRUNED, REAL, SIMULATED)),
         ),
     ),
 )
