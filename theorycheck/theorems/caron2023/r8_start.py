@@ -22,7 +22,7 @@ from theorycheck.model import Instance
 from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.symbolic.activations import Z
 from theorycheck.theorems.caron2023 import instances as make
-from theorycheck.theorems.caron2023 import pruned, r4
+from theorycheck.theorems.caron2023 import means, pruned
 from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023.pruned import K, tau
 from theorycheck.theorems.caron2023.r4 import epsilon
@@ -57,7 +57,7 @@ def _cost(run: Run) -> Measured:
         signs = rng.choice([-1.0, 1.0], weights.shape[:2])
         nodes = value(instance.inner * (weights @ instance.inputs.T))
         squares[k : k + 500] = np.einsum("kj,kji->ki", signs * root, nodes) ** 2
-    error = r4.STANDARD_ERRORS * squares.std(axis=0, ddof=1) / np.sqrt(draws)
+    error = means.STANDARD_ERRORS * squares.std(axis=0, ddof=1) / np.sqrt(draws)
     return Measured(squares.mean(axis=0), error + 1e-12 * squares.max(axis=0))
 
 
