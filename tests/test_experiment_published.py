@@ -119,7 +119,7 @@ def test_the_verb_prints_and_writes_them(capsys, tmp_path, monkeypatch):
             super().__init__(workers)
 
     monkeypatch.setattr(_cli_experiment, "ProcessPoolExecutor", Threads)
-    monkeypatch.setattr(theorems, "experiments", lambda: (TOY,))
+    monkeypatch.setattr(theorems, "experiments", lambda *about: (TOY,))
     target = tmp_path / "runs.json"
     assert main(["experiment", TOY.label, "--json", str(target)]) == 0
     assert "-20.3" in capsys.readouterr().out
@@ -127,7 +127,7 @@ def test_the_verb_prints_and_writes_them(capsys, tmp_path, monkeypatch):
     assert [one["within"] for one in found] == ["yes", "no", "open"]
     assert found[0]["published"] == 2.5
     assert found[2]["standard_errors_apart"] is None
-    monkeypatch.setattr(theorems, "experiments", lambda: (replace(TOY, published=()),))
+    monkeypatch.setattr(theorems, "experiments", lambda *about: (replace(TOY, published=()),))
     assert main(["experiment", TOY.label, "--json", str(target)]) == 0
     assert "published" not in json.loads(target.read_text(encoding="utf-8"))
 

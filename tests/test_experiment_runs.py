@@ -50,7 +50,7 @@ def here(monkeypatch):
             super().__init__(workers)
 
     monkeypatch.setattr(_cli_experiment, "ProcessPoolExecutor", Threads)
-    monkeypatch.setattr(theorems, "experiments", lambda: (TOY,))
+    monkeypatch.setattr(theorems, "experiments", lambda *about: (TOY,))
     CALLS.clear()
 
 
@@ -184,7 +184,7 @@ def test_bad_flags_are_one_sentence(here, capsys, words, told):
 def test_a_run_that_looks_at_the_others_would_be_seen(here, tmp_path, monkeypatch):
     """The control of the comparison above: what depends on the order of the runs differs when only some are made."""
     restless = replace(TOY, observe=lambda point, seed: {**observe(point, seed), "error": float(len(CALLS))})
-    monkeypatch.setattr(theorems, "experiments", lambda: (restless,))
+    monkeypatch.setattr(theorems, "experiments", lambda *about: (restless,))
     file, first, second = (str(tmp_path / name) for name in ("runs.jsonl", "first.json", "second.json"))
     assert main([*WORDS, "--only", "arm=b", "--resume", file, "--jobs", "1"]) == 0
     assert main([*WORDS, "--resume", file, "--json", first, "--jobs", "1"]) == 0

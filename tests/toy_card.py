@@ -129,10 +129,10 @@ def report(theorem: Theorem, instance: dict[str, Any], *, wide: float, rate: flo
 def registry(*cards: Theorem) -> types.SimpleNamespace:
     """Return what `theorycheck.theorems` offers, with these cards."""
     return types.SimpleNamespace(
-        cards=lambda: cards,
-        conjectures=lambda: (),
-        experiments=lambda: (),
-        papers=lambda: (PAPER,),
+        cards=lambda *about: cards,
+        conjectures=lambda *about: (),
+        experiments=lambda *about: (),
+        papers=lambda *about: (PAPER,),
         card=lambda label: {c.label: c for c in cards}[label],
     )
 

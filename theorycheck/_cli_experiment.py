@@ -73,7 +73,7 @@ def listing() -> Iterator[str]:
 def _chosen(label: str | None) -> Experiment:
     from theorycheck import theorems
 
-    known = {one.label: one for one in theorems.experiments()}
+    known = {one.label: one for one in theorems.experiments(label or "") or theorems.experiments()}
     if label is None:
         raise UsageError(f"experiment needs a name: one of {', '.join(known)}")
     if label not in known:
@@ -173,5 +173,5 @@ def elsewhere(label: str, point: dict[str, Any], seed: int) -> Mapping[str, floa
     """Make one run in a worker process, which finds the experiment by its label."""
     from theorycheck import theorems
 
-    experiment = next(one for one in theorems.experiments() if one.label == label)
+    experiment = next(one for one in theorems.experiments(label) if one.label == label)
     return experiment.observe(point, seed)

@@ -35,8 +35,9 @@ def one(label: str, form: str, json: str | None) -> int:
     from theorycheck._cli_output import has_unicode, json_writer, say_text, width
     from theorycheck.report_json import show_document
 
-    papers = theorems.papers()
-    chosen = only(theorems.cards(), label, theorems.conjectures())
+    # what core says may be a part of any paper
+    papers = theorems.papers(*([] if label.startswith("core") else [label]))
+    chosen = only(theorems.cards(label), label, theorems.conjectures(label))
     json_writer(json)(show_document(chosen, papers))
     if json == "-":
         return 0

@@ -102,8 +102,11 @@ a theorem does not apply, and the least change that would help. theorycheck comp
 def _check_verb(tokens: Sequence[str], parse: Parse) -> int:
     from theorycheck import theorems
 
-    cards, apart = theorems.cards(), theorems.conjectures()
+    cards, apart = theorems.cards(*tokens[1:]), theorems.conjectures(*tokens[1:])
     guess = named((*cards, *apart), tokens[1:])
+    if guess is None or guess != tokens[1]:
+        # without a card all are meant, and what looks like one may be a flag's value
+        cards, apart = theorems.cards(), theorems.conjectures()
     command, bound = _parse_check(select(cards, guess, apart), tokens, parse)
     if command.__name__ != "check":
         return command(*bound.args, **bound.kwargs) or 0

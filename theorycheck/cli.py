@@ -108,7 +108,7 @@ def hunt(
     from theorycheck import theorems
     from theorycheck._cli_hunt import run
 
-    return run(only(theorems.cards(), card, theorems.conjectures()), claim, examples, seed, draws, json)
+    return run(only(theorems.cards(card), card, theorems.conjectures(card)), claim, examples, seed, draws, json)
 
 
 def experiment(
