@@ -32,7 +32,6 @@ def most_loss(radius: sp.Expr) -> sp.Expr:
     return r9.zero + radius * r9.size
 
 
-@lru_cache(maxsize=128)
 def _case(own: Instance) -> Mapping[sp.Symbol, float]:
     """The card's projected descent, with its losses on the sample."""
     found, given, whole = r9.descended(own), own.parameters, r9._signed(own)
@@ -49,6 +48,7 @@ def _case(own: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     rng = np.random.default_rng(seed)
     plan = {

@@ -25,7 +25,6 @@ _STEP, _FEATURE = f"{GIVEN}a step", f"{GIVEN}a feature"
 _RADIUS = sp.lambdify((r9.B, r9.start, r9.size, r9.zero), r9.STOPPED)
 
 
-@lru_cache(maxsize=64)
 def _case(own: Instance) -> Mapping[sp.Symbol, float]:
     """The card's stopped descent, with its losses on the sample."""
     found, given, whole = r9.descended(own), own.parameters, r9._signed(own)
@@ -46,6 +45,7 @@ def _case(own: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     """Descents that stop soon, that only just do not stop, and that begin far away."""
     rng = np.random.default_rng(seed)
