@@ -15,7 +15,7 @@ from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
 from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_claim
-from theorycheck.proof_steps import apply, combine, monotone, sampled
+from theorycheck.proof_steps import Draw, Step, apply, combine, monotone, sampled
 from theorycheck.statement import Bound, Quantity
 from theorycheck.theorems.shi2023 import emergence as e
 from theorycheck.theorems.shi2023 import features as f
@@ -28,7 +28,18 @@ longer, turned = sp.symbols("W_len W_dir", nonnegative=True)
 missed, fewer, promised = sp.symbols("P_missed P_one P_bin", nonnegative=True)
 _CLAIMS = {claim.label: claim.bound for claim in e.EMERGENCE.claims}
 _y = sp.Symbol("y", nonnegative=True)
-_P, _EMERGED = f"{GIVEN}p positive", f"{GIVEN}emerged"
+_P, _SHARE, _EMERGED = (f"{GIVEN}{name}" for name in ("p positive", "a share", "emerged"))
+
+
+def farthest(truth: f.Truth, weights: np.ndarray, sets: f.Sets, biases: np.ndarray) -> dict[sp.Symbol, float]:
+    """Return the largest |c w - D_k| over the features, and how far the length of that one is from 1."""
+    off, size = 0.0, 1.0
+    for k, chosen in enumerate(sets):
+        scaled = weights[chosen] * (abs(truth.biases[k]) / np.abs(biases[chosen]))[:, None]
+        distances = np.linalg.norm(scaled - truth.directions[k], axis=1)
+        if distances.max() > off:
+            off, size = float(distances.max()), float(np.linalg.norm(scaled[np.argmax(distances)]))
+    return {worst: off, longer: abs(size - 1)}
 
 
 @lru_cache(maxsize=64)
@@ -38,16 +49,11 @@ def _found(instance: Instance) -> Mapping[sp.Symbol, float]:
     truth, biases = e.truth_of(instance), np.abs(s.biases_of(instance))
     if not all(len(one) for one in sets):
         return dict.fromkeys((worst, longer, spread, e.distance, e.outer_found, e.count), np.nan)
-    off, size, total = 0.0, 0.0, 0.0
-    for k, chosen in enumerate(sets):
-        scaled = weights[chosen] * (abs(truth.biases[k]) / biases[chosen])[:, None]
-        distances = np.linalg.norm(scaled - truth.directions[k], axis=1)
-        if distances.max() > off:
-            off, size = float(distances.max()), float(np.linalg.norm(scaled[np.argmax(distances)]))
-        total += abs(truth.outer[k] * truth.biases[k]) / np.sqrt(len(chosen)) / biases[0]
+    sizes = np.sqrt([len(chosen) for chosen in sets])
+    total = np.sum(np.abs(truth.outer * truth.biases) / sizes) / biases[0]
     run = Run(instance)
     read = {part.symbol: part.measure for part in e.EMERGENCE.quantities}
-    return {worst: off, longer: abs(size - 1), spread: float(total)} | {
+    return {**farthest(truth, weights, sets, biases), spread: float(total)} | {
         symbol: float(read[symbol](run).value) for symbol in read
     }
 
@@ -78,16 +84,24 @@ def _cone(seed: int) -> Mapping[sp.Symbol, float]:
 
 
 _OFF = sp.sqrt(2 * f.gamma) + f.eps_1
+
+
+def representation(goal: Bound, draw: Draw, emerged: str) -> tuple[Step, ...]:
+    """Return R8.2's steps to ``goal``, that E|f~ - f*| is at most |a*|_1 M_1 times how far a feature is off, for S_k that ``draw`` makes."""
+    return (
+        sampled("homogeneous", "c max(<w, x> - b, 0) = max(<c w, x> - b*, 0), max(., 0) is 1-Lipschitz and E|<v, x>| <= M_1 |v|", Bound(goal.lhs, f.outer_size * f.M_1 * worst), draw, emerged, count=10),
+        sampled("length", "what it takes to be in S_k", Bound(longer, f.eps_1), draw, emerged, count=10),
+        sampled("cone", "|w/|w| - D|^2 = 2 - 2 cos, and the cosine is at least 1 - gamma", Bound(turned**2, 2 * f.gamma), _cone, emerged),
+        monotone("direction", "its root", Bound(turned, sp.sqrt(2 * f.gamma)), "cone", sp.Lambda(_y, sp.sqrt(_y))),
+        apply("triangle", "from c w to D by way of w/|w|", textbook.TRIANGLE.lemma, {textbook.both: worst, textbook.first: longer, textbook.second: turned}, {}),
+        combine("directions", "together", Bound(worst, _OFF), {"triangle": 1, "length": 1, "direction": 1}),
+        combine("off", "times |a*|_1 M_1", Bound(f.outer_size * f.M_1 * worst, f.DISTANCE), {"directions": f.outer_size * f.M_1}),
+        combine("together", "one after the other", goal, {"homogeneous": 1, "off": 1}),
+    )  # fmt: skip
+
+
 REPRESENTATION = of_claim(
-    e.EMERGENCE, "representation",
-    sampled("homogeneous", "c max(<w, x> - b, 0) = max(<c w, x> - b*, 0), max(., 0) is 1-Lipschitz and E|<v, x>| <= M_1 |v|", Bound(e.distance, f.outer_size * f.M_1 * worst), _start, _EMERGED, count=10),
-    sampled("length", "what it takes to be in S_k", Bound(longer, f.eps_1), _start, _EMERGED, count=10),
-    sampled("cone", "|w/|w| - D|^2 = 2 - 2 cos, and the cosine is at least 1 - gamma", Bound(turned**2, 2 * f.gamma), _cone, _EMERGED),
-    monotone("direction", "its root", Bound(turned, sp.sqrt(2 * f.gamma)), "cone", sp.Lambda(_y, sp.sqrt(_y))),
-    apply("triangle", "from c w to D by way of w/|w|", textbook.TRIANGLE.lemma, {textbook.both: worst, textbook.first: longer, textbook.second: turned}, {}),
-    combine("directions", "together", Bound(worst, _OFF), {"triangle": 1, "length": 1, "direction": 1}),
-    combine("off", "times |a*|_1 M_1", Bound(f.outer_size * f.M_1 * worst, f.DISTANCE), {"directions": f.outer_size * f.M_1}),
-    combine("together", "one after the other", _CLAIMS["representation"], {"homogeneous": 1, "off": 1}),
+    e.EMERGENCE, "representation", *representation(_CLAIMS["representation"], _start, _EMERGED),
     chain=("homogeneous", "off"), quantities=(_measure(worst, "largest |c w - D_k| over the features"),),
 )  # fmt: skip
 SECOND = of_claim(
@@ -125,9 +139,8 @@ _CHERNOFF = sp.exp(-e.EXPECTED / 8)
 EMERGENCE = of_claim(
     e.EMERGENCE, "emergence",
     sampled("ratio", "U is a product of two ratios of a size and its least value", Bound(sp.S.One, f.ratio), _window),
-    sampled("share", "eps_1 lies in (0, 1]", Bound(f.eps_1, sp.S.One), _window),
     combine("inverse", "by U", Bound(1 / f.ratio, sp.S.One), {"ratio": 1 / f.ratio}),
-    apply("window", "the chance that U |g| is within eps_1 of 1", LEAST.lemma, {v: 1 / f.ratio}, {"share": "share", "inverse": "inverse"}),
+    apply("window", "the chance that U |g| is within eps_1 of 1", LEAST.lemma, {v: 1 / f.ratio}, {"share": _SHARE, "inverse": "inverse"}),
     sampled("quadruple", "of a neuron and its copies one has its output weight turned to D_k; given a hit it has length u |g|, 1 <= u <= U, and the window narrows with u", Bound(f.chance * f.window(f.ratio, f.eps_1), into), _window),
     combine("p'", "so a quadruple is in S_k with chance p' at least", Bound(f.CHANCE, into), {"window": f.chance, "quadruple": 1}),
     sampled("a chance", "is at most 1", Bound(into, sp.S.One), _window),

@@ -11,8 +11,8 @@ from _shi2023_frozen import BALL
 
 from theorycheck import textbook, textbook_tails
 from theorycheck.model import Instance
-from theorycheck.proof import EVENT, Event, Proof, of_claim
-from theorycheck.proof_steps import Step, apply, combine, define, identity, sampled
+from theorycheck.proof import EVENT, GIVEN, Event, Proof, of_claim
+from theorycheck.proof_steps import Draw, Step, apply, combine, define, identity, sampled
 from theorycheck.proof_verify import REST
 from theorycheck.statement import Bound
 from theorycheck.theorems.shi2023 import frozen as r9
@@ -22,13 +22,16 @@ seen, hidden, worst = sp.Symbol("L~_proj", nonnegative=True), sp.Symbol("sup_gap
 mean_hidden, missed, missed_u = sp.symbols("E_sup P_sup P_u", nonnegative=True)
 later = sp.Symbol("t", positive=True)
 _CLAIMS = {claim.label: claim.bound for claim in r9.FROZEN.claims}
-#: the bounded difference of one side, and the range of the loss, as the card's deviation has them
+#: the bounded difference of one side, as the card's deviation has it
 _ROOT = r9.deviation(r9.INSIDE).subs(r9.size, 0) / (2 * r9.zero)
-_RANGE = r9.zero + r9.INSIDE * r9.size
-_SIDE = _RANGE * _ROOT
+_BELOW_1, _STEP = f"{GIVEN}confidence", f"{GIVEN}a step"
 
 
-@lru_cache(maxsize=128)
+def most_loss(radius: sp.Expr) -> sp.Expr:
+    """Return the largest loss of weights in the ball, which is also the range of the losses there."""
+    return r9.zero + radius * r9.size
+
+
 def _case(own: Instance) -> Mapping[sp.Symbol, float]:
     """The card's projected descent, with its losses on the sample."""
     found, given, whole = r9.descended(own), own.parameters, r9._signed(own)
@@ -45,6 +48,7 @@ def _case(own: Instance) -> Mapping[sp.Symbol, float]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     rng = np.random.default_rng(seed)
     plan = {
@@ -54,43 +58,39 @@ def _drawn(seed: int) -> Mapping[sp.Symbol, float]:
     return _case(r9._hard(("one", "sphere", "gaussian", "duplicate")[seed % 4], plan))
 
 
-def _numbers(seed: int) -> Mapping[sp.Symbol, float]:
-    rng = np.random.default_rng(seed)
-    return {r9.T: float(rng.integers(2, 50)), r9.delta: float(rng.uniform(0, 1))}
+def events(radius: sp.Expr) -> tuple[Event, ...]:
+    """Return what the risk in a ball is proved on: no loss there is much above the empirical one, and that of u is not below."""
+    side = most_loss(radius) * _ROOT
+    return Event("uniform", Bound(hidden, mean_hidden + side), missed), Event("u", Bound(r9.other_loss, r9.best + side), missed_u)  # fmt: skip
 
 
-def _tail(label: str, says: str, chance: sp.Symbol) -> Step:
-    at = {textbook.chance: chance, textbook.count: r9.n, textbook.lipschitz: _RANGE, textbook.excess: _SIDE}
-    return apply(label, says, textbook_tails.BOUNDED_DIFFERENCES.lemma, at, {}, "range", "l(0)", "delta")
+def chances(radius: sp.Expr, draw: Draw, *given: str) -> tuple[Step, ...]:
+    """Return the steps to ``failure``: both events together fail with chance delta; ``given`` says where the radius is defined."""
+    at = {textbook.count: r9.n, textbook.lipschitz: most_loss(radius), textbook.excess: most_loss(radius) * _ROOT}
+    tail, known = textbook_tails.BOUNDED_DIFFERENCES.lemma, ("l(0)", _BELOW_1, *given)
+    return (
+        sampled("half", "l(0) = log 2", Bound(sp.Rational(1, 2), r9.zero), draw),
+        combine("l(0)", "is not 0", Bound(sp.S.Zero, r9.zero, strict=True), {"half": 1, REST: sp.Rational(1, 2)}),
+        sampled("range", "l is at least 0 and 1-Lipschitz: in the ball at most l(0) + R C", Bound(worst, most_loss(radius)), draw),
+        apply("McDiarmid", "a sample changes the supremum over the ball by the range over n", tail, {**at, textbook.chance: missed}, {}, "range", *known),
+        apply("McDiarmid for u", "and the loss of u, whose mean is OPT", tail, {**at, textbook.chance: missed_u}, {}, "range", *known),
+        identity("half each", "by the choice of the deviation", tail.goal.rhs.xreplace(at), r9.delta / 2, *known),
+        combine("failure", "delta in all", Bound(missed + missed_u, r9.delta), {"McDiarmid": 1, "McDiarmid for u": 1, "half each": 2}),
+    )  # fmt: skip
 
 
-_EXPONENT = textbook_tails.BOUNDED_DIFFERENCES.goal.rhs.xreplace({textbook.count: r9.n, textbook.lipschitz: _RANGE, textbook.excess: _SIDE})  # fmt: skip
-_EVENTS = (
-    Event("uniform", Bound(hidden, mean_hidden + _SIDE), missed),
-    Event("u", Bound(r9.other_loss, r9.best + _SIDE), missed_u),
-)
-_CHANCES: tuple[Step, ...] = (
-    sampled("delta", "is below 1, or nothing is said", Bound(r9.delta, sp.S.One, strict=True), _numbers),
-    sampled("half", "l(0) = log 2", Bound(sp.Rational(1, 2), r9.zero), _drawn),
-    combine("l(0)", "is not 0", Bound(sp.S.Zero, r9.zero, strict=True), {"half": 1, REST: sp.Rational(1, 2)}),
-    sampled("range", "l is at least 0 and 1-Lipschitz: in the ball at most l(0) + B C", Bound(worst, _RANGE), _drawn),
-    _tail("McDiarmid", "a sample changes the supremum over the ball by the range over n", missed),
-    _tail("McDiarmid for u", "and the loss of u, whose mean is OPT", missed_u),
-    identity("half each", "by the choice of the deviation", _EXPONENT, r9.delta / 2, "l(0)", "delta"),
-    combine("failure", "delta in all", Bound(missed + missed_u, r9.delta), {"McDiarmid": 1, "McDiarmid for u": 1, "half each": 2}),
-)  # fmt: skip
 _SPARE = r9.L * (r9.D_1**2 - r9.far**2) / 2
 _ON_SAMPLE: tuple[Step, ...] = (
     *BALL,
-    sampled("T", "there is a step", Bound(sp.S.One, r9.T, strict=True), _numbers),
-    define("steps", "T - 1", later, r9.T - 1, "T"),
+    define("steps", "T - 1", later, r9.T - 1, _STEP),
     sampled("rate", "as for the free descent: a projection on a ball that holds u brings no point farther from u", Bound(seen, r9.other_loss + r9.L * r9.far**2 / (2 * (r9.T - 1))), _drawn),
-    combine("started", "which is at most D_1 from u", Bound(r9.L * r9.far**2 / (2 * (r9.T - 1)), r9.OPTIMISATION), {"squared": r9.L / (2 * later), "steps": -_SPARE / (later * (r9.T - 1)), "T": 0}),
+    combine("started", "which is at most D_1 from u", Bound(r9.L * r9.far**2 / (2 * (r9.T - 1)), r9.OPTIMISATION), {"squared": r9.L / (2 * later), "steps": -_SPARE / (later * (r9.T - 1)), _STEP: 0}),
     combine("empirical", "so little is lost on the sample", Bound(seen, r9.other_loss + r9.OPTIMISATION), {"rate": 1, "started": 1}),
     apply("Rademacher", "the mean of the supremum", textbook_tails.UNIFORM.lemma, {textbook.mean: mean_hidden, textbook.first: r9.INSIDE, textbook.second: r9.size, textbook.count: r9.n}, {}),
     sampled("in the ball", "the loss is the empirical one and what is hidden there", Bound(r9.projected, seen + hidden), _drawn),
     combine("risk", "all together", _CLAIMS["projected"], {"in the ball": 1, "empirical": 1, f"{EVENT}uniform": 1, f"{EVENT}u": 1, "Rademacher": 1}),
 )  # fmt: skip
+_EVENTS, _CHANCES = events(r9.INSIDE), chances(r9.INSIDE, _drawn)
 PROJECTED = of_claim(r9.FROZEN, "projected", *_CHANCES, *_ON_SAMPLE, chain=("risk",), events=_EVENTS, failure="failure")
 SIGNS = of_claim(
     r9.FROZEN, "signs", *_CHANCES, *_ON_SAMPLE,
@@ -100,9 +100,6 @@ SIGNS = of_claim(
 )  # fmt: skip
 
 PROOFS: tuple[Proof, ...] = (PROJECTED, SIGNS)
-REASONS = {
-    "shi2023.frozen stopped": "its radius has the smoothness L of the drawn sample in it, so that uniform convergence over a fixed ball says nothing of it"
-}
 
 if __name__ == "__main__":
     from theorycheck.report_proof import run as _run

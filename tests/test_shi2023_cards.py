@@ -14,7 +14,16 @@ from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome
 from theorycheck.flow.descent import descend
 from theorycheck.theorems import card
-from theorycheck.theorems.shi2023 import emergence, end_to_end, first_step, hits, starts, structured, truth_mixture
+from theorycheck.theorems.shi2023 import (
+    emergence,
+    end_to_end,
+    first_step,
+    hits,
+    mixture_features,
+    starts,
+    structured,
+    truth_mixture,
+)
 from theorycheck.theorems.shi2023 import features as f
 from theorycheck.theorems.shi2023 import hyperparameters as hyper
 from theorycheck.theorems.shi2023 import linear as linear_card
@@ -206,6 +215,32 @@ def test_a_loss_that_no_sample_shows_is_not_known_to_be_0():
         assert float(found.value) == 0
         assert float(found.error) > 1e-5
     assert outcomes_of("truth_mixture", instance)["hinge"] is Outcome.UNDECIDED
+
+
+def test_a_representation_whose_loss_no_sample_shows_is_not_known_to_lose_nothing():
+    """Both components at 20 deviations: no loss in 20000 samples, and R4's own is 3e-7."""
+    plan = {"m": 60, "bias": 0.5, "kappa": 5.0, "c": 0.0, "gamma": 0.02, "epsilon_1": 0.1, "seed": 1}
+    instance = mixture_features._hard("orthogonal", 2, 30.0, 0.05, plan)
+    loss, apart = mixture_features._sampled(instance)
+    assert float(loss.value) == 0
+    assert float(loss.error) == truth_mixture.SIGMAS**2 / mixture_features.SAMPLES
+    assert 0 < float(apart.error) < 0.1 * float(apart.value)
+    theorem = card("shi2023.mixture_features")
+    nothing = next(claim for claim in theorem.sabotages if claim.label == "loss: nothing lost")
+    # an error of 0 would confirm what is false
+    (verdict,) = check(theorem, instance, claims=(nothing,)).verdicts
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert verdict.conclusion.lhs == 0 < verdict.conclusion.rhs < 1e-6
+
+
+def test_a_window_wider_than_a_length_is_not_judged():
+    """R8.1 with eps_1 = 10: p' would be above 1, and more neurons promised than there are."""
+    theorem = card("shi2023.emergence")
+    instance = emergence._hard("sphere", (1, 24), 4.0, 10.0, 1.0, "hinge", 3)
+    claim = next(one for one in theorem.claims if one.label == "emergence")
+    anyway = replace(claim, given=tuple(name for name in claim.given if name != "a share"))
+    kept, dropped = check(theorem, instance, claims=(claim, anyway), draws=1).verdicts
+    assert (kept.outcome, dropped.outcome) == (Outcome.VACUOUS, Outcome.REFUTED)
 
 
 @pytest.mark.parametrize(

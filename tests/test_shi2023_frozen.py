@@ -96,6 +96,29 @@ def test_how_far_the_stopped_descent_may_go_is_known_before_the_sample():
         assert frozen.descended(sample)["L"] <= float(frozen._size(sample).value) ** 2 / 4
 
 
+@pytest.mark.parametrize("change", [{"delta": 1.0}, {"delta": 2.5}, {"T": 1.0}, {"T": 0.0}])
+def test_without_a_chance_or_a_step_nothing_is_judged(change):
+    """No flag asks for that, but an instance may: log(2/delta) and T - 1 are under a root and under a line."""
+    base = frozen._hard("sphere", {**PLAN, "samples": 3, "steps": 20, "m": 5, "outer": 1.0})
+    outcomes = [
+        {verdict.claim: verdict.outcome for verdict in check(FROZEN, instance).verdicts}
+        for instance in (base, replace(base, parameters={**base.parameters, **change}))
+    ]
+    assert set(outcomes[0].values()) == {Outcome.CONFIRMED}
+    assert {outcomes[1][claim] for claim in ("projected", "stopped", "signs")} == {Outcome.VACUOUS}
+    assert outcomes[1]["rate"] is (Outcome.UNDECIDED if "T" in change else Outcome.CONFIRMED)
+
+
+def test_without_a_feature_there_is_no_step_of_its_size():
+    base = frozen._hard("sphere", {**PLAN, "samples": 3, "steps": 20, "m": 5})
+    outcomes = {
+        verdict.claim: verdict.outcome for verdict in check(FROZEN, replace(base, weights=0 * base.weights)).verdicts
+    }
+    assert outcomes["stopped"] is Outcome.VACUOUS
+    # the projected descent stays where it starts, and nowhere is better
+    assert outcomes["projected"] is Outcome.CONFIRMED
+
+
 @pytest.mark.parametrize(
     ("flags", "said"), [({"B": 0.0}, "--B"), ({"delta": 1.0}, "--delta"), ({"steps": 1}, "--steps"), ({"samples": 0}, "--samples")]
 )  # fmt: skip

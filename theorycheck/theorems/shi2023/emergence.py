@@ -118,10 +118,11 @@ _QUANTITIES = (
 _ASSUMED = (
     Assumption("separated", "w* separates the data: beta > 0", Bound(sp.S.Zero, beta, strict=True)),
     Assumption("p positive", "a neuron may be a feature", Bound(sp.S.Zero, f.chance, strict=True)),
+    Assumption("a share", "eps_1 is at most 1, so that the window is as wide as promised", Bound(f.eps_1, sp.S.One)),
     Assumption("a chance", "R8.1's probability is positive", Bound(sp.S.Zero, PROBABILITY, strict=True)),
     Assumption("emerged", "every S_k has a neuron", Bound(sp.S.One, count)),
 )
-_CHANCY = ("separated", "p positive", "a chance")
+_CHANCY = ("separated", "p positive", "a share", "a chance")
 _SURE = ("separated", "emerged")
 _CLAIMS = (
     Claim("emergence", "every S_k has half its expected number of neurons", Bound(EXPECTED / 2, count), _CHANCY, PROBABILITY),

@@ -25,7 +25,7 @@ from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
 from theorycheck.flow import Run
 from theorycheck.model import Instance
-from theorycheck.statement import Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
+from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference, Standing, Theorem, with_looseness
 from theorycheck.theorems._data import keyword_example
 from theorycheck.theorems.shi2023 import setting as s
 
@@ -102,7 +102,7 @@ def _best(instance: Instance) -> tuple[s.Array, Measured]:
 def descended(instance: Instance) -> dict[str, float]:
     """Return what all descents on the sample of this draw say."""
     given, whole = instance.parameters, _signed(instance)
-    count, radius = int(given["T"]), given["B"]
+    count, radius = max(int(given["T"]), 1), given["B"]
     chosen = np.random.default_rng([int(given["seed"]), int(given["draw"]), 107]).integers(0, instance.n, int(given["samples"]))  # fmt: skip
     signed, a_1 = whole[chosen], instance.signs
     smooth = float(np.linalg.norm(signed, 2)) ** 2 / (4 * len(signed)) * (1 + 1e-12)
@@ -122,7 +122,7 @@ def descended(instance: Instance) -> dict[str, float]:
         ball = _into(ball - step * _slope(signed, ball), radius)
     after = np.arange(count)
     return {
-        "L": smooth, "other": wanted, "far": float(np.linalg.norm(a_1 - u)), "gap": float(np.max((after * gaps)[1:])),
+        "L": smooth, "other": wanted, "far": float(np.linalg.norm(a_1 - u)), "gap": float(np.max((after * gaps)[1:])) if count > 1 else math.nan,
         "gap_from_first": float(np.max((after + 1) * gaps)), "most": max(norms), "projected": _loss(whole @ last_ball),
         "wrong": float(np.mean(whole @ last_ball <= 0)), "stopped": _loss(whole @ last_early), "free": _loss(whole @ last), "u": float(np.linalg.norm(u)),
     }  # fmt: skip
@@ -168,7 +168,14 @@ _QUANTITIES = (
     Quantity(stopped, "loss of the stopped descent", _read("stopped")),
     Quantity(free, "loss of the descent at T", _read("free")),
 )  # fmt: skip
-_SIGNS, _CHANCE = ("labels",), 1 - delta
+_ASSUMED = (
+    s.SIGNS,
+    Assumption("confidence", "delta is below 1", Bound(delta, sp.S.One, strict=True)),
+    Assumption("a step", "there are two states at least", Bound(sp.S.One, T, strict=True)),
+    Assumption("a feature", "not all weights and biases are 0", Bound(sp.S.Zero, size, strict=True)),
+)
+_SIGNS, _CHANCE = ("labels", "confidence", "a step"), 1 - delta
+_STOPPED = (*_SIGNS, "a feature")
 _RISK = best + OPTIMISATION + deviation(INSIDE)
 _RISK_STOPPED = best + OPTIMISATION.subs(L, SMOOTH) + deviation(STOPPED)
 _CLAIMS = (
@@ -184,7 +191,7 @@ _CLAIMS = (
         _SIGNS,
         _CHANCE,
     ),
-    Claim("stopped", "and so is the stopped one", Bound(stopped, _RISK_STOPPED), _SIGNS, _CHANCE),
+    Claim("stopped", "and so is the stopped one", Bound(stopped, _RISK_STOPPED), _STOPPED, _CHANCE),
 )
 _ORIGINAL = best + L * D_1**2 / (2 * T) + deviation(start + 2 * B)
 _SABOTAGES = (
@@ -193,7 +200,7 @@ _SABOTAGES = (
     Claim("projected: any radius", "without projection, as if the weights stayed within |a_1| + 2 B", Bound(free, _ORIGINAL), _SIGNS, _CHANCE, falsifies="projected"),
     Claim("projected: the sample is all", "as if the sample hid nothing", Bound(projected, best + OPTIMISATION), _SIGNS, _CHANCE, falsifies="projected"),
     Claim("signs: OPT alone", "as if the descent were the best", Bound(wrong, best / 3), _SIGNS, _CHANCE, falsifies="signs"),
-    Claim("stopped: never", "not stopped, as if the sample hid nothing", Bound(free, best + OPTIMISATION), _SIGNS, _CHANCE, falsifies="stopped"),
+    Claim("stopped: never", "not stopped, as if the sample hid nothing", Bound(free, best + OPTIMISATION), _STOPPED, _CHANCE, falsifies="stopped"),
 )  # fmt: skip
 
 
@@ -275,7 +282,7 @@ FROZEN = Theorem(
     + " Logistic loss; the instance's rows are the population, its first layer is W^(1), independent of the sample of n rows; a_1 is the start, "
     "a_t after t - 1 steps of size 1/L. OPT is the least loss of |a| <= B on the population, attained by u.",
     quantities=_QUANTITIES,
-    assumptions=(s.SIGNS,),
+    assumptions=_ASSUMED,
     claims=with_looseness(_CLAIMS, rate=6.4, norm=8.7, projected=5.0, stopped=11.6, signs=7.7),
     derivations=(),
     order=("data", "weights", "labels"),

@@ -66,13 +66,7 @@ def _sampled(instance: Instance) -> tuple[Measured, Measured]:
     outer, truth = f.second_layer(_truth(instance)[1], sets, s.biases_of(instance)), _truth(instance)[1](inputs)
     kept = outer != 0
     output = np.maximum(inputs @ after[kept].T - s.biases_of(instance)[kept], 0.0) @ outer[kept]
-    found = []
-    for values in (np.maximum(0.0, 1.0 - labels * output), np.abs(output - truth)):
-        spread, largest = float(np.std(values)), float(np.max(values))
-        found.append(
-            Measured(float(np.mean(values)), t.SIGMAS * spread / SAMPLES**0.5 + t.SIGMAS**2 * largest / SAMPLES)
-        )
-    return found[0], found[1]
+    return t.in_the_mean(np.maximum(0.0, 1.0 - labels * output)), t.in_the_mean(np.abs(output - truth))
 
 
 def _first_moment(run: Run) -> Measured:

@@ -39,18 +39,21 @@ WRONG = components * TAIL
 SAMPLES, SIGMAS = 100_000, 6.0
 
 
+def in_the_mean(values: s.Array) -> Measured:
+    """Return the mean of what drawn samples show, ``(N,)``, with :data:`SIGMAS` standard errors and what one sample more would add.
+
+    Where nothing was seen there may be something in one of some N samples: it is taken to be of size 1, that of a label.
+    """
+    largest, size = max(float(np.max(values)), 1.0), len(values)
+    return Measured(float(np.mean(values)), SIGMAS * float(np.std(values)) / size**0.5 + SIGMAS**2 * largest / size)
+
+
 @lru_cache(maxsize=8)
 def _sampled(instance: Instance) -> tuple[Measured, Measured]:
-    """Return hinge loss and share of wrong signs on drawn samples, with :data:`SIGMAS` standard errors and what one sample more would add."""
+    """Return hinge loss and share of wrong signs on drawn samples."""
     inputs, labels = x.law_of(instance).sample(SAMPLES, 71)
     signed = labels * (np.maximum(inputs @ instance.weights.T - s.biases_of(instance), 0.0) @ instance.signs)
-    found = []
-    for values in (np.maximum(0.0, 1.0 - signed), (signed <= 0) * 1.0):
-        value, spread = float(np.mean(values)), float(np.std(values))
-        # where no loss was seen there may be one in some millions of samples: it is taken to be of size 1
-        largest = max(float(np.max(values)), 1.0)
-        found.append(Measured(value, SIGMAS * spread / SAMPLES**0.5 + SIGMAS**2 * largest / SAMPLES))
-    return found[0], found[1]
+    return in_the_mean(np.asarray(np.maximum(0.0, 1.0 - signed))), in_the_mean(np.where(signed <= 0, 1.0, 0.0))
 
 
 def _margins(run: Run, own: bool) -> Measured:
