@@ -292,7 +292,7 @@ plt.show()
 # parity that is hardest for them), the arc-cosine kernel's largest eigenfunctions, features that are equally good at all parities (R10's
 # best case), and the neurons of the same network *after one gradient step on the parity*. Left: 2 of 13 uniform signs. Right: 5 of 11,
 # where with chance 1/5 the five signs are all equal, which is what a gradient can see. Two draws each (dots) of what
-# varies;# `theorycheck experiment shi2023.beyond_kernels` makes more, and trains both layers as well.
+# varies; `theorycheck experiment shi2023.beyond_kernels` makes more, and trains both layers as well.
 
 # %%
 sizes = experiments.BEYOND.factors["N"]

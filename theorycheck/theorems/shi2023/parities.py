@@ -73,7 +73,7 @@ def structured(blocks: int, size: int, noise: int, *, filled: bool, copies: int,
         If blocks or size are even, or the support has more than :data:`MOST_POINTS` points.
     """
     if blocks % 2 == 0 or size % 2 == 0 or min(blocks, size, copies) < 1 or noise < 0:
-        raise BadInput(f"blocks and their size must be odd, copies at least 1: not {blocks}, {size} and {copies}")
+        raise BadInput(f"--blocks and --size must be odd and positive, --copies at least 1 and --noise at least 0, not {blocks}, {size}, {copies} and {noise}")  # fmt: skip
     d = blocks * size + noise
     free = d - size if filled else noise
     total = 2 * blocks * copies * 2**free + (2**d if uniform else 0)

@@ -225,7 +225,7 @@ def _build(flags: dict[str, Any]) -> Instance:
         if inputs.shape[1] < width or len(inputs) < flags["m"]:
             raise BadInput(f"the neurons take {flags['m']} rows and {width} columns of the data, which have {len(inputs)} and {inputs.shape[1]}")  # fmt: skip
         noise = inputs[: flags["m"], :width].copy()
-        notes = (*told, f"the noise on the neurons are the data's rows in {width} columns; the inputs are the support")
+        notes = (*told, f"the noise on the neurons is the data's rows in {width} columns; the inputs are the support")
     weights, biases = _aimed(noise, flags["blocks"], flags["size"], flags["spread"], flags["level"])
     length = 1.1 * math.sqrt(width)
     numbers = {"kappa": flags["kappa"], "R_0": length, "h": 1.0, "seed": float(flags["seed"])}
