@@ -165,12 +165,16 @@ def _made(inputs: s.Array, labels: s.Array, plan: dict[str, Any], notes: tuple[s
     return s.network(inputs, labels, weights, outer, np.full(plan["m"], plan["bias"]), parameters=numbers, description=about or plan, notes=notes)  # fmt: skip
 
 
+#: more states than this are not simulated
+MOST_STEPS = 400_000
 _COMPARATORS = ("start", "zero", "fitted")
 
 
 def _build(flags: dict[str, Any]) -> Instance:
     if flags["loss"] not in LOSSES or flags["comparator"] not in _COMPARATORS:
         raise BadInput(f"--loss must be {' or '.join(LOSSES)} and --comparator {', '.join(_COMPARATORS)}, not {flags['loss']!r} and {flags['comparator']!r}")  # fmt: skip
+    if flags["steps"] > MOST_STEPS:
+        raise BadInput(f"--steps is {flags['steps']}, more than {MOST_STEPS}: every state of the descent is kept")
     if not (0 < flags["eta"] < math.inf and flags["steps"] >= 1 and flags["m"] >= 1):
         raise BadInput(f"--eta, --steps and --m must be positive, not {flags['eta']:g}, {flags['steps']} and {flags['m']}")  # fmt: skip
     inputs, labels, notes = s.classes(flags)

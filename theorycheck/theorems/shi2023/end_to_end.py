@@ -183,10 +183,6 @@ def _made(problem: Problem, plan: dict[str, Any], about: dict[str, Any], notes: 
     )  # fmt: skip
 
 
-#: more states than this are not simulated
-MOST_STEPS = 400_000
-
-
 def _build(flags: dict[str, Any]) -> Instance:
     if flags["loss"] not in LOSSES or flags["task"] not in TASKS:
         raise BadInput(f"--loss must be {' or '.join(LOSSES)} and --task {' or '.join(TASKS)}, not {flags['loss']!r} and {flags['task']!r}")  # fmt: skip
@@ -204,8 +200,8 @@ def _build(flags: dict[str, Any]) -> Instance:
     plan = {**flags, "m": flags["m"] or starts.quadruples_for(scaled(problem, flags["times"]), flags["excess"], 0.1)}
     name = flags["data"] if flags["task"] == "linear" else flags["task"]
     found = _made(problem, plan, {"data": name, "flags": dict(flags)}, notes)
-    if found.parameters["T"] > MOST_STEPS:
-        raise BadInput(f"the theorem asks for T = {found.parameters['T']:.3g} steps here, more than {MOST_STEPS}: raise --epsilon, or take --ticket")  # fmt: skip
+    if found.parameters["T"] > coupled.MOST_STEPS:
+        raise BadInput(f"the theorem asks for T = {found.parameters['T']:.3g} steps here, more than {coupled.MOST_STEPS}: raise --epsilon, or take --ticket")  # fmt: skip
     return found
 
 

@@ -179,7 +179,7 @@ def _build(flags: dict[str, Any]) -> Instance:
     if flags["data"] in SYNTHETIC:
         weights = np.random.default_rng([flags["seed"], 101]).standard_normal((flags["m"], flags["d"]))
     else:
-        inputs, _, told = s.classes(flags)
+        inputs, told = s.rows(flags)
         if inputs.shape[0] < flags["m"] or inputs.shape[1] < flags["d"]:
             raise BadInput(f"the features take {flags['m']} rows and {flags['d']} columns of the data, which have {len(inputs)} and {inputs.shape[1]}")  # fmt: skip
         weights = inputs[: flags["m"], : flags["d"]].copy()

@@ -220,7 +220,7 @@ def _build(flags: dict[str, Any]) -> Instance:
         patterns = np.random.default_rng([flags["seed"], 41]).choice([-1.0, 1.0], (max(flags["m"], 1), flags["d"]))
         notes: tuple[str, ...] = ()
     else:
-        inputs, _, told = s.classes(flags)
+        inputs, told = s.rows(flags)
         columns = min(inputs.shape[1] - 1 + inputs.shape[1] % 2, 9)
         patterns = np.where(inputs[: max(flags["m"], 1), :columns] > 0, 1.0, -1.0)
         notes = (*told, f"the neurons are the signs of the data's rows in {columns} columns; the inputs are the cube")

@@ -112,6 +112,12 @@ def classes(flags: dict[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
     return inputs, signs, (*notes, *told)
 
 
+def rows(flags: dict[str, Any]) -> tuple[Array, tuple[str, ...]]:
+    """Return inputs and notes where labels are not asked for, and nothing is to be said of them."""
+    inputs, _, notes = data_of({"label": 1.0, "n": 2, "d": 2, "m": 1, **flags})
+    return inputs, tuple(note for note in notes if "label" not in note)
+
+
 #: the data's flags without the size of synthetic labels, which are signs
 CLASS_DATA = {name: said for name, said in DATA.items() if name != "label"}
 SIZES = {

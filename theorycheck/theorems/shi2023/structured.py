@@ -221,7 +221,7 @@ def _build(flags: dict[str, Any]) -> Instance:
         noise = np.random.default_rng([flags["seed"], 47]).standard_normal((flags["m"], width)) / math.sqrt(width)
         notes: tuple[str, ...] = ()
     else:
-        inputs, _, told = s.classes(flags)
+        inputs, told = s.rows(flags)
         if inputs.shape[1] < width or len(inputs) < flags["m"]:
             raise BadInput(f"the neurons take {flags['m']} rows and {width} columns of the data, which have {len(inputs)} and {inputs.shape[1]}")  # fmt: skip
         noise = inputs[: flags["m"], :width].copy()
