@@ -96,6 +96,7 @@ SIMULATED = Experiment(
     arms="configuration",
     picture=Picture("series", "configuration", f"train risk at {END}", "configuration"),
     seeds=5,
+    minutes=2.0,
     shown=(
         "train risk at 1000", f"train risk at {END}", f"test risk at {END}", f"moved at {END}", f"gram change at {END}", f"root of gram change at {END}", "least at 0", f"least at {END}",
         "test risk, 50 % pruned", "test risk, 95 % pruned", "test risk from 10 features", "test risk from 100 features",
