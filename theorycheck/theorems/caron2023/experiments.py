@@ -53,6 +53,12 @@ def begin(point: Point, seed: int, m: int = pub.WIDTH) -> Mapping[str, float]:
 EARLY, END = 1000, pub.STEPS
 #: 0 at the start, where a logarithmic axis cannot show them
 _FROM_ZERO = ("moved", "gram change", "root of gram change")
+#: titles of the picture's panels
+_PANELS = {
+    "train risk": "train risk", "test risk": "test risk", "moved": "movement of the node that moves most",
+    "gram change": "change of the tangent Gram, operator norm", "root of gram change": "its square root (the published figure)",
+    "least": "least eigenvalue of the tangent Gram",
+}  # fmt: skip
 _FIGURES = Reference("caron2023", "section 5.3", "read off the published figures")
 
 
@@ -103,7 +109,7 @@ SIMULATED = Experiment(
     ),
     published=_published(*pub.FIGURES),
     series=(
-        *(Series(name, "step", {step: f"{name} at {step}" for step in (LOOKS[1:] if name in _FROM_ZERO else LOOKS)}, name != "test risk") for name in co.COURSE),
+        *(Series(_PANELS[name], "step", {step: f"{name} at {step}" for step in (LOOKS[1:] if name in _FROM_ZERO else LOOKS)}, name != "test risk") for name in co.COURSE),
         Series("test risk, pruned", "share of nodes pruned", {k: f"test risk, {us.share(k)} pruned" for k in us.PRUNED}, False),
         Series("test risk, second network", "features", {k: f"test risk from {k} features" for k in us.FEATURES}, False),
     ),
