@@ -102,7 +102,7 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# The large step multiplies the loss by more than a hundred before the nodes saturate, the Gram shrinks and the loss falls after all: what
+# The large step multiplies the loss by about a thousand before the nodes saturate, the Gram shrinks and the loss falls after all: what
 # (b) promises of *every* step is false there, and nothing says that such a run comes down again.
 #
 # ## 2. How fast a node moves at time 0
@@ -113,7 +113,8 @@ plt.show()
 # %%
 display(Markdown(f"$$E\\,|\\dot w_j(0)|^2 = {formula(speed.CLOSED)}$$"))
 any_width = card("caron2023.r7_speed").claims[3].bound
-display(Markdown(f"and whatever the width: ${formula(any_width.lhs)} \\le {formula(any_width.rhs)}$"))
+tilted = formula(any_width.lhs).replace("lambda~", r"\tilde\lambda")
+display(Markdown(f"and whatever the width: ${tilted} \\le {formula(any_width.rhs)}$"))
 
 # %% [markdown]
 # Node 1, the one of the largest scale, over widths. Solid: the closed form; markers: drawn networks, with five standard errors; dashed: the
