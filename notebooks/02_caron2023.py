@@ -288,3 +288,4 @@ plt.show()
 # The measured loss is below the certified line at all times, the movement below its bound. At small times theory and
 # measurement of the movement agree to first order; later the bound is loose, because the loss decays faster than $\mu$ says.
 # The pictures end at some time; that the lines hold *for all times* on one network is what a certificate proves (next notebook).
+# Gradient descent, features, pruning and the published experiment have a notebook of their own, `07_caron2023_features`.

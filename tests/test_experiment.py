@@ -144,10 +144,10 @@ def test_pictures_are_drawn_and_do_not_change(tmp_path, kind, ending):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "needs a name"), (["chen2022.nothing"], "no experiment"), (["chen2022.generalisation", "--seeds", "1"], "at least 2"),
+        ([], "needs a name"), (["chen2022.nothing"], "no experiment"), (["chen2022.generalisation", "--seeds", "-1"], "at least 1"),
         (["chen2022.generalisation", "--only", "task"], "FACTOR=VALUE"), (["chen2022.generalisation", "--only", "task=x9"], "is one of"),
         (["chen2022.generalisation", "--picture", "a.gif"], ".svg"), (["chen2022.generalisation", "--picture", "/nowhere/a.svg"], "cannot be written"),
-        (["chen2022.generalisation", "--seeds", "-3"], "at least 2"),
+        (["chen2022.generalisation", "--jobs", "-3"], "number of processes"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(capsys, words, told):
@@ -175,6 +175,18 @@ def test_the_verb_runs_prints_and_writes(capsys, tmp_path, monkeypatch):
         assert here["W"] == pytest.approx(run["numbers"]["W"], rel=1e-9)
     assert len({run["numbers"]["W"] for run in document["runs"]}) == 4
     assert "<svg" in picture.read_text(encoding="utf-8")
+
+
+def test_one_seed_has_no_interval_and_says_so():
+    from rich.console import Console
+
+    console = Console(width=110, record=True, file=io.StringIO())
+    for count in (1, 2):
+        console.print(means_table(TOY, seen(TOY, count)))
+        console.print(answers_table(TOY, answers(TOY, seen(TOY, count))))
+        text = console.export_text(clear=True)
+        assert ("needs at least 2 seeds" in text) == (text.count("one seed") == 2) == (count == 1)
+        assert ("inf" in text, "[" in text) == (False, count > 1)
 
 
 def test_experiments_are_listed(capsys):

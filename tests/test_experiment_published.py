@@ -104,9 +104,16 @@ def test_the_table_has_both_figures():
 
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(published_table(reproduced(TOY, seen(3))))
-    rows = [line.split() for line in console.export_text().splitlines()]
+    text = console.export_text()
+    rows = [line.split() for line in text.splitlines()]
     assert ["error", "a", "2.5", "2", "(1)", "-0.4", "yes", "(19)"] in rows
     assert ["a,", "10", "18.6", "2", "(1)", "-20.3", "no", "(19)"] in rows
+    assert "standard deviation" in text
+    console.print(published_table(reproduced(TOY, seen(1))))
+    text = console.export_text()
+    assert ["error", "a", "2.5", "1", "0.40"] in [line.split() for line in text.splitlines()]
+    assert "one run" in text
+    assert not {"standard", "apart", "within", "open"} & set(text.replace(",", " ").split())
 
 
 def test_the_verb_prints_and_writes_them(capsys, tmp_path, monkeypatch):
@@ -130,6 +137,25 @@ def test_the_verb_prints_and_writes_them(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(theorems, "experiments", lambda *about: (replace(TOY, published=()),))
     assert main(["experiment", TOY.label, "--json", str(target)]) == 0
     assert "published" not in json.loads(target.read_text(encoding="utf-8"))
+
+
+def test_one_seed_is_run_and_stays_open(capsys, tmp_path, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from theorycheck import _cli_experiment
+
+    monkeypatch.setattr(
+        _cli_experiment, "ProcessPoolExecutor", lambda workers, mp_context, initializer: ThreadPoolExecutor(workers)
+    )
+    monkeypatch.setattr(theorems, "experiments", lambda: (replace(TOY, minutes=2.0),))
+    target = tmp_path / "runs.json"
+    assert main(["experiment", TOY.label, "--seeds", "1", "--json", str(target)]) == 0
+    out = capsys.readouterr().out
+    assert "2 points, 1 seed," in out
+    assert "needs at least 2 seeds" in out
+    document = json.loads(target.read_text(encoding="utf-8"))
+    assert [one["within"] for one in document["published"]] == ["open"] * 3
+    assert {(one["answer"], one["low"], one["high"]) for one in document["answers"]} == {("open", None, None)}
 
 
 def test_series_are_drawn(tmp_path):

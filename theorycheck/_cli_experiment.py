@@ -53,7 +53,7 @@ def run(
                 answers_table(experiment, found),
             ]
         )
-        say([f"observed, not proved: {len(points)} points, {count} seeds, {seconds:.1f} s"])
+        say([f"observed, not proved: {len(points)} points, {count} seed{'s' * (count > 1)}, {seconds:.1f} s"])
     if path is not None:
         draw(experiment, seen, path)
         if json != "-":
@@ -96,9 +96,7 @@ def _points(experiment: Experiment, only: str | None) -> list[Point]:
 
 def _seeds(experiment: Experiment, seeds: int) -> int:
     if seeds < 0:
-        raise UsageError(f"--seeds is {seeds}: give a whole number of at least 2, or 0 for the experiment's own")
-    if seeds == 1:
-        raise UsageError("--seeds is 1: an interval needs at least 2 seeds")
+        raise UsageError(f"--seeds is {seeds}: give a whole number of at least 1, or 0 for the experiment's own")
     return seeds or experiment.seeds
 
 
@@ -139,13 +137,14 @@ def _observed(
     left = [k for k in range(len(wanted)) if k not in numbers]
     context = multiprocessing.get_context("spawn")
     size = max(1, min(workers, len(left)))
+    stage = experiment.label + (f", {experiment.minutes:g} min a run" if experiment.minutes else "")
     with bar() as progress, ProcessPoolExecutor(size, mp_context=context, initializer=one_thread) as pool:
-        progress(len(numbers) / len(wanted), experiment.label)
+        progress(len(numbers) / len(wanted), stage)
         futures = {pool.submit(elsewhere, experiment.label, *wanted[k]): k for k in left}
         for k, found in _finished(pool, futures):
             numbers[k] = found
             keep(*wanted[k], found)
-            progress(len(numbers) / len(wanted), experiment.label)
+            progress(len(numbers) / len(wanted), stage)
     return [Observation(point, seed, numbers[k]) for k, (point, seed) in enumerate(wanted)]
 
 

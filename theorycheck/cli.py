@@ -129,7 +129,7 @@ def experiment(
     name
         Its label, such as chen2022.generalisation; theorycheck list names them all.
     seeds
-        How often every point is run, at least 2; 0 is the experiment's own number.
+        How often every point is run; 0 is the experiment's own number. One seed has no interval: its answers stay open.
     only
         A part of it: FACTOR=VALUE, such as scaling=NTK; a wrong one lists what there is.
     picture

@@ -124,7 +124,8 @@ class Experiment:
     """An experiment as data; ``observe(point, seed)`` returns a number for each name in ``numbers``.
 
     ``arms`` is the factor whose values are compared: the columns of the table, whose rows are the numbers ``shown`` (all
-    of them if that is empty). A number may be NaN where it does not exist; means leave it out.
+    of them if that is empty). A number may be NaN where it does not exist; means leave it out. ``minutes`` is about how long a
+    run takes on an idle core, where that is long enough to be told beforehand.
 
     Raises
     ------
@@ -147,6 +148,7 @@ class Experiment:
     shown: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
     series: tuple[Series, ...] = ()
+    minutes: float = 0.0
 
     def __post_init__(self) -> None:
         factors = {name for question in self.questions for name in (*question.by, *question.where)}

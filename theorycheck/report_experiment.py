@@ -32,7 +32,8 @@ def means_table(experiment: Experiment, seen: Sequence[Observation]) -> Table:
         arm for arm in experiment.factors[experiment.arms] if any(run.point[experiment.arms] == arm for run in seen)
     ]
     others = [name for name in experiment.factors if name != experiment.arms]
-    table = Table(box=SIMPLE_HEAD, title="mean (standard deviation) over seeds", title_justify="left")
+    title = "mean (standard deviation) over seeds" if len({run.seed for run in seen}) > 1 else "one seed"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
     for name in (*others, "number", *map(str, arms)):
         table.add_column(name, justify="right" if name in map(str, arms) else "left")
     rows = {tuple(run.point[name] for name in others): None for run in seen}
@@ -57,17 +58,21 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def answers_table(experiment: Experiment, found: Sequence[Answer]) -> Table:
-    """Return the answers with their intervals, question by question."""
+    """Return the answers with their intervals, question by question; of a single seed with the reason why they are open."""
     from rich.box import SIMPLE_HEAD
 
-    table = Table(box=SIMPLE_HEAD, title=f"paired over seeds, {LEVEL:.0%} intervals (Student)", title_justify="left")
+    title = f"paired over seeds, {LEVEL:.0%} intervals (Student)"
+    if found and max(one.seeds for one in found) < 2:
+        title = "one seed: a value and no interval, so that every answer is open (an interval needs at least 2 seeds)"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
     for name in ("question", "mean", "interval", "answer"):
         table.add_column(name, overflow="fold", justify="right" if name in ("mean", "interval") else "left")
     for question in experiment.questions:
         table.add_row(question.says, "", "", "")
         for one in (one for one in found if one.question == question.label):
             where = ", ".join(f"{key} = {value}" for key, value in one.group.items())
-            table.add_row(f"  {where}", f"{one.mean:.3g}", f"[{one.low:.3g}, {one.high:.3g}]", one.word)
+            interval = f"[{one.low:.3g}, {one.high:.3g}]" if one.seeds > 1 else ""
+            table.add_row(f"  {where}", f"{one.mean:.3g}", interval, one.word)
     return table
 
 
@@ -258,7 +263,8 @@ def _series(figure: Any, experiment: Experiment, seen: Sequence[Observation]) ->
     for axes in panels[len(experiment.series) :]:
         axes.set_axis_off()
     panels[0].legend(fontsize=8)
-    figure.supxlabel("mean over seeds, band of one standard deviation", fontsize=8)
+    many = len({run.seed for run in seen}) > 1
+    figure.supxlabel("mean over seeds, band of one standard deviation" if many else "one seed", fontsize=8)
 
 
 def _figures(axes: Axes, grid: Any) -> None:

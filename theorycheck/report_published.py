@@ -12,14 +12,19 @@ from theorycheck.experiment import Reproduced
 
 
 def published_table(found: Sequence[Reproduced]) -> Table:
-    """Return every published figure beside our mean, and how many standard errors of their difference lie between them."""
+    """Return every published figure beside our mean, and how many standard errors of their difference lie between them.
+
+    One run of ours has no spread, and so no distance in standard errors: it stands there with its ratio alone.
+    """
     from rich.box import SIMPLE_HEAD
 
     sources = sorted({one.figure.reference.place for one in found})
     runs = sorted({one.figure.runs for one in found})
     title = f"published ({'; '.join(sources)}; mean of {', '.join(map(str, runs))} runs) beside ours"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
-    for name in ("number", "", "published", "ours (standard deviation)", "apart, s.e.", "within"):
+    many = max(one.seeds for one in found) > 1
+    columns = ("ours (standard deviation)", "apart, s.e.", "within") if many else ("ours, one run", "ours / published")
+    for name in ("number", "", "published", *columns):
         table.add_column(name, justify="left" if name in ("number", "", "within") else "right")
     last = ""
     for one in found:
@@ -27,7 +32,8 @@ def published_table(found: Sequence[Reproduced]) -> Table:
         ours = f"{one.mean:.3g} ({one.spread:.2g})" if not math.isnan(one.spread) else f"{one.mean:.3g}"
         apart = "" if math.isnan(one.apart) else f"{one.apart:+.1f}"
         word = one.word if math.isnan(one.limit) else f"{one.word} ({one.limit:.2g})"
-        table.add_row("" if figure.number == last else figure.number, place, f"{figure.value:.3g}", ours, apart, word)
+        beside = (apart, word) if many else (f"{one.mean / figure.value:.2f}" if figure.value else "",)
+        table.add_row("" if figure.number == last else figure.number, place, f"{figure.value:.3g}", ours, *beside)
         last = figure.number
     return table
 

@@ -53,6 +53,12 @@ def begin(point: Point, seed: int, m: int = pub.WIDTH) -> Mapping[str, float]:
 EARLY, END = 1000, pub.STEPS
 #: 0 at the start, where a logarithmic axis cannot show them
 _FROM_ZERO = ("moved", "gram change", "root of gram change")
+#: titles of the picture's panels
+_PANELS = {
+    "train risk": "train risk", "test risk": "test risk", "moved": "movement of the node that moves most",
+    "gram change": "change of the tangent Gram, operator norm", "root of gram change": "its square root (the published figure)",
+    "least": "least eigenvalue of the tangent Gram",
+}  # fmt: skip
 _FIGURES = Reference("caron2023", "section 5.3", "read off the published figures")
 
 
@@ -96,13 +102,14 @@ SIMULATED = Experiment(
     arms="configuration",
     picture=Picture("series", "configuration", f"train risk at {END}", "configuration"),
     seeds=5,
+    minutes=2.0,
     shown=(
         "train risk at 1000", f"train risk at {END}", f"test risk at {END}", f"moved at {END}", f"gram change at {END}", f"root of gram change at {END}", "least at 0", f"least at {END}",
         "test risk, 50 % pruned", "test risk, 95 % pruned", "test risk from 10 features", "test risk from 100 features",
     ),
     published=_published(*pub.FIGURES),
     series=(
-        *(Series(name, "step", {step: f"{name} at {step}" for step in (LOOKS[1:] if name in _FROM_ZERO else LOOKS)}, name != "test risk") for name in co.COURSE),
+        *(Series(_PANELS[name], "step", {step: f"{name} at {step}" for step in (LOOKS[1:] if name in _FROM_ZERO else LOOKS)}, name != "test risk") for name in co.COURSE),
         Series("test risk, pruned", "share of nodes pruned", {k: f"test risk, {us.share(k)} pruned" for k in us.PRUNED}, False),
         Series("test risk, second network", "features", {k: f"test risk from {k} features" for k in us.FEATURES}, False),
     ),
