@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from theorycheck import measure
 from theorycheck.check import check
 from theorycheck.evidence import Outcome
 from theorycheck.flow import Run
 from theorycheck.model import with_parameters
 from theorycheck.theorems import card
+from theorycheck.theorems.caron2023 import gram_speed, means, movement
 from theorycheck.theorems.caron2023 import instances as make
-from theorycheck.theorems.caron2023 import means, movement
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,41 @@ def test_a_movement_below_the_rounding_of_the_weights_is_still_seen():
         ]
         assert speeds[1] == pytest.approx(speeds[0], rel=1e-3)
         assert speeds[2] == pytest.approx(speeds[0], rel=1e-3)
+
+
+def test_fourth_powers_in_closed_form():
+    """ReLU: E s(g)^4 = 3/2 |x|^4/d^2; softplus near 0 is a constant, for which the 3 of Gaussian sums is needed."""
+    one = make.drawn(np.array([[0.6, 0.8]]), np.array([2.0]), width=3, gamma=0.5, alpha=0.5)
+    assert means.fourth(Run(one)).value == pytest.approx((2 + 4.5**0.25 / 2**0.5) ** 2)
+    flat = make.drawn(np.array([[1e-9]]), np.zeros(1), width=3, gamma=0.5, alpha=0.5, activation="softplus")
+    assert means.fourth(Run(flat)).value == pytest.approx(3**0.5 * np.log(2) ** 2)
+
+
+def test_how_often_a_node_moves_so_far_is_counted_at_the_card_s_threshold():
+    one = make.drawn(np.array([[1.0]]), np.ones(1), width=3, gamma=0.5, alpha=0.5, activation="tanh", seed=2)
+    one = with_parameters(one, time=0.2)
+    kappa, squares = float(measure.kappa(Run(one)).value), movement._followed(one)[0]
+    bar, found = 0.2**2 / 8 * one.scales * kappa, movement._often(Run(one))
+    inside = [np.abs(np.mean(squares >= times * bar, axis=0) - found.value) <= found.error for times in (1, 10, 0.1)]
+    assert np.all(inside[0])
+    assert not np.any(inside[1])
+    assert not np.any(inside[2])
+    assert np.all(found.error < 0.1)
+
+
+def test_moments_of_one_node_sample_by_sample():
+    """R7 (v): E (c.y)^2, E c' Sigma c, (tr K)^2 + tr K^2 and E (c.s)^2 with K = E s c', counted out over three nodes."""
+    inputs, mass = np.array([[0.9, 0.1], [-0.4, 0.7]]), np.array([0.5, 0.2, 0.3])
+    one = make.drawn(inputs, np.array([1.0, -2.0]), width=2, gamma=0.5, alpha=0.5, activation="softplus")
+    weights = np.array([[0.3, -1.0], [1.5, 0.4], [-0.7, 2.0]])
+    found = gram_speed._moments(one, weights, mass)
+    values, tilts = gram_speed._tilts(one, one.inner * weights @ inputs.T)
+    for pair in range(found.shape[1]):
+        c = tilts[:, pair]
+        sigma = sum(p * np.outer(s, s) for p, s in zip(mass, values, strict=True))
+        k = sum(p * np.outer(s, one) for p, s, one in zip(mass, values, c, strict=True))
+        assert found[:, pair] == pytest.approx([
+            mass @ (c @ one.labels) ** 2, sum(p * row @ sigma @ row for p, row in zip(mass, c, strict=True)),
+            np.trace(k) ** 2 + np.trace(k @ k), mass @ np.sum(c * values, axis=1) ** 2,
+        ])  # fmt: skip
+        assert np.trace(k @ k) != pytest.approx(np.sum(k**2), rel=1e-2)
