@@ -59,6 +59,13 @@ def test_a_step_eight_times_too_large_makes_the_loss_grow_and_the_allowed_one_do
     assert ends_at[7.99][:4].max() > 1.5
 
 
+def test_what_is_seen_on_the_way_is_known_well_enough_to_refute():
+    run = descents.simulate(r3.R3_DATA.example(**{**ONE, "m": 500}, step=0.5))
+    for part in descents.PATH[1:]:
+        found = part.measure(run)
+        assert np.max(found.error) < 1e-7 * np.max(np.abs(found.value)), part.says
+
+
 def test_the_step_is_what_the_premises_allow():
     """A hair more, and a premise fails; an uneven network takes the smaller of both steps."""
     for flags in (ONE, {**ONE, "gamma": 0.05, "alpha": 0.4, "m": 2000, "activation": "sine"}):

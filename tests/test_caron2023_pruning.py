@@ -84,6 +84,13 @@ def test_what_is_seen_along_the_flow_is_what_the_trajectory_says():
     assert np.linalg.norm(part) == pytest.approx(value(pruned.cost_at_start(run)))
 
 
+def test_what_is_seen_is_known_well_enough_to_refute():
+    run = pruned.simulate(r8.R8.example(**SMALL, kept=100))
+    for read in (pruned.growth, pruned.movement, pruned.pruned_residual):
+        found = read(run)
+        assert np.max(found.error) < 1e-8 * np.max(np.abs(found.value)), read
+
+
 def test_pruned_mass_squared_is_refuted_where_the_bound_holds():
     """A negative control of the measure itself, on one network: with tau_K the bound holds at every K, with its square not."""
     for kept in (10, 200, 390):
