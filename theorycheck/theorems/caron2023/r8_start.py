@@ -115,7 +115,7 @@ R8_START = Theorem(
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "kept", "activation", "resolution"),
+    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "kept", "activation", "resolution", m=100, kept=25, resolution=0.2),
     instances=lambda: _instances(st.sampled_from(["relu", "tanh", "softplus", "sine"]), 0.0),
     simulate=Run,
     sabotages=(
