@@ -64,7 +64,10 @@ def _step(seed: int) -> Mapping[sp.Symbol, float]:
     largest = max(values[0], np.linalg.norm(mean, 2)) ** 2
     step = rng.choice([1.0, rng.random()]) / (2 * largest)
     left = np.linalg.norm(residual - step * mean @ u) / np.linalg.norm(residual)
-    return {eta: step, level: values[-1] ** 2, g_w: max(1 - left**2, 0.0) if left < 1 else np.nan}
+    return {
+        eta: step, level: values[-1] ** 2, g_w: max(1 - left**2, 0.0) if left < 1 else np.nan,
+        jump: np.linalg.norm(mean - jacobian, 2), s.least: values[-1] ** 2, r0.slope: 1.0, s.s_X: largest, s.d: 1.0,
+    }  # fmt: skip
 
 
 _FEW = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from theorycheck.enclose import enclose, ends
 from theorycheck.evidence import Outcome, Truth
 from theorycheck.flow import Run
 from theorycheck.model import node_scales, with_parameters
+from theorycheck.proof_files import folder
 from theorycheck.theorems.caron2023 import descents, flips, r2, r3, r3_relu
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
@@ -57,6 +59,13 @@ def test_a_step_eight_times_too_large_makes_the_loss_grow_and_the_allowed_one_do
     assert ends_at[7.99][:4].max() > 1.5
 
 
+def test_what_is_seen_on_the_way_is_known_well_enough_to_refute():
+    run = descents.simulate(r3.R3_DATA.example(**{**ONE, "m": 500}, step=0.5))
+    for part in descents.PATH[1:]:
+        found = part.measure(run)
+        assert np.max(found.error) < 1e-7 * np.max(np.abs(found.value)), part.says
+
+
 def test_the_step_is_what_the_premises_allow():
     """A hair more, and a premise fails; an uneven network takes the smaller of both steps."""
     for flags in (ONE, {**ONE, "gamma": 0.05, "alpha": 0.4, "m": 2000, "activation": "sine"}):
@@ -72,6 +81,20 @@ def test_the_power_sum_at_any_width(even, alpha):
     instance = make.drawn(np.ones((1, 1)), np.zeros(1), width=3, gamma=even, alpha=alpha)
     for m in (1, 7, 1000):
         assert r3.squares_at(instance)(m) == pytest.approx(np.sum(node_scales(m, even, alpha) ** 2), rel=1e-9)
+
+
+def test_the_steps_that_the_proof_draws_are_as_bold_as_its_premises_allow(monkeypatch):
+    """One step, sampled: no draw breaks a premise, and each premise is met with equality, so that none could be weaker."""
+    monkeypatch.syspath_prepend(folder())
+    one = importlib.import_module("_caron2023_steps")
+
+    draws = [one._step(seed) for seed in range(60)]
+    for name, premise in one.GAIN.lemma.premises.items():
+        sides = [[float(side.subs(draw)) for side in (premise.lhs, premise.rhs)] for draw in draws]
+        share = np.array([low / high for low, high in sides])
+        assert 1 - 1e-9 < share.max() < 1 + 1e-9, name
+    gains = [float(draw[one.g_w] / (draw[one.eta] * draw[one.level])) for draw in draws]
+    assert 1 <= np.nanmin(gains) < 2
 
 
 # --- R3' ---------------------------------------------------------------------------------------
@@ -93,6 +116,14 @@ def test_radii_are_twice_those_of_the_flow_and_kinks_count():
         assert (float(wide(run).value), float(narrow(run).value)) == (pytest.approx(twice), pytest.approx(once))
     kink = Run(replace(tiny_relu(0.0, 0.0, 0.7), labels=np.array([1e-12])))
     assert float(wide(kink).value) == pytest.approx(1.0)
+
+
+def test_the_card_counts_flips_within_twice_the_radii():
+    """n = d = m = 1, w_0 = .3, y = .4: the gate is within twice the radius only."""
+    run = Run(tiny_relu(0.3, 0.4, 0.7))
+    measures = {one.symbol: one.measure for one in r3_relu.R3_RELU.quantities}
+    for symbol in (r3_relu.flips, r3_relu.heavy_flips):
+        assert float(measures[symbol](run).value) == pytest.approx(1.0)
 
 
 def test_the_weighted_test_is_what_uneven_scales_fail():

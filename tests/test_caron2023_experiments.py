@@ -119,6 +119,22 @@ def test_a_run_records_what_the_experiment_says(name):
     assert found["moved"] > 0
 
 
+def test_both_networks_are_trained_as_the_plan_says(monkeypatch):
+    seen, course = [], real.co.course
+
+    def watched(instance, test, steps, step, rows):
+        seen.append((max(steps), step * instance.labels.size / 2, rows))
+        return course(instance, test, (0, 1), step, rows)
+
+    monkeypatch.setattr(real.co, "course", watched)
+    monkeypatch.setattr(real.us, "used", lambda *_, **second: seen.append(tuple(second.values())) or {})
+    for name, plan in real.PLANS.items():
+        real.observe({"data": name, "configuration": NAMES[0]}, 0, m=20)
+        assert seen[-2] == (plan.steps, pytest.approx(plan.rate), real.GRAM_ROWS)
+        assert seen[-1] == (plan.width, plan.second_rate, plan.second_steps)
+    assert {plan.rate for plan in real.PLANS.values()} == {1.0, 20.0}
+
+
 def test_standardised_inputs_leave_the_unit_ball_and_scale_as_the_theory_says():
     """5.5, fourth finding: x -> c x multiplies f by c and the tangent Gram by c^2; and errata U12: weights times sqrt 2 leave the Gram alone."""
     train = real.split("diabetes", 0).train

@@ -10,7 +10,7 @@ from theorycheck import measure
 from theorycheck.check import check
 from theorycheck.data import BadInput
 from theorycheck.evidence import Outcome, Truth
-from theorycheck.flow import Run
+from theorycheck.flow import FlowStalled, Run
 from theorycheck.model import with_parameters
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import pruned, r8, r8_chance, r8_start
@@ -82,6 +82,26 @@ def test_what_is_seen_along_the_flow_is_what_the_trajectory_says():
     kept = with_parameters(run.instance, kept=0.0)
     np.testing.assert_allclose(pruned.pruned_part(kept, kept.weights, kept.inputs)[0], rest, atol=1e-12)
     assert np.linalg.norm(part) == pytest.approx(value(pruned.cost_at_start(run)))
+
+
+def test_what_is_seen_is_known_well_enough_to_refute():
+    run = pruned.simulate(r8.R8.example(**SMALL, kept=100))
+    for read in (pruned.growth, pruned.movement, pruned.pruned_residual):
+        found = read(run)
+        assert np.max(found.error) < 1e-8 * np.max(np.abs(found.value)), read
+
+
+def test_a_flow_that_stalls_on_the_way_to_an_earlier_time_leaves_the_claims_undecided(monkeypatch):
+    instance, follow = r8.R8.example(**SMALL, kept=100), pruned.follow
+
+    def stalls(instance, *, times):
+        if len(times) == 2:
+            raise FlowStalled("it stalls")
+        return follow(instance, times=times)
+
+    monkeypatch.setattr(pruned, "follow", stalls)
+    (verdict,) = check(r8.R8, instance, claims=r8.R8.claims[:1]).verdicts
+    assert verdict.outcome is Outcome.UNDECIDED
 
 
 def test_pruned_mass_squared_is_refuted_where_the_bound_holds():

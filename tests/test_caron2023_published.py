@@ -221,6 +221,18 @@ def test_a_second_network_learns_from_features_that_hold_the_labels():
     assert long == us.transferred(network, instance.scales, data, 10, 1, width=8, rate=0.1, steps=2000)
 
 
+def test_the_second_network_sees_the_second_samples_only():
+    data, instance, network = trained()
+    blank = pub.Split(np.full((20, 6), np.nan), np.full((20, 1), np.nan))
+
+    def found(one):
+        return us.transferred(network, instance.scales, one, 5, 1, width=4, steps=3)
+
+    assert found(data) == found(data._replace(train=blank, test=blank))
+    assert math.isnan(found(data._replace(second_train=blank)))
+    assert math.isnan(found(data._replace(second_test=blank)))
+
+
 # --- the experiment as data -------------------------------------------------------------------------------
 
 
@@ -232,6 +244,7 @@ def test_the_experiment_measures_what_it_says():
     assert found["train risk at 1000"] < found["train risk at 0"]
     figures = {(one.number, one.point["configuration"]): one.value for one in ex.SIMULATED.published}
     assert len(figures) == 12
+    assert {(one.runs, one.within) for one in (*ex.SIMULATED.published, *ex.START.published)} == {(5, 3.0)}
     assert figures["train risk at 1000", "gamma = .2, alpha = .5"] == 0.0673
     assert figures["train risk at 50000", "gamma = 0, alpha = .4"] == 0.00311
 

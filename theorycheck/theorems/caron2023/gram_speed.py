@@ -81,7 +81,7 @@ def _drawn(instance: Instance) -> Measured:
         before = means.activations(instance, weights)
         tilts = _tilts(instance, before)[1] @ means.residual(instance, before, signs)[:, None, :, None]
         found.append(np.sum((signs * instance.scales**1.5)[:, :, None] * tilts[..., 0], axis=1) ** 2)
-    return means.mean(np.concatenate(found))
+    return means.mean_of_squares(np.concatenate(found))
 
 
 def _rule(directions: Array, nodes: int) -> tuple[Array, Array]:

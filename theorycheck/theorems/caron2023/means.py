@@ -32,8 +32,11 @@ from theorycheck.theorems.caron2023 import instances as make
 STANDARD_ERRORS = 5.0
 #: what underflows is not known better than this
 TINY = 1e-280
-#: most pre-activations drawn for one mean, and most networks
+#: pre-activations drawn for one mean, and most networks; for wide networks more, so that there are :data:`LEAST` of them
 EFFORT, NETWORKS = 400_000, 20_000
+LEAST, MOST_EFFORT = 1000, 30_000_000
+#: samples that a mean of squares must be made up of: fewer, and rare large ones may be missing
+FEWEST = 100.0
 
 #: width that a card takes by default whose networks are drawn many times
 WIDTH = 50
@@ -49,6 +52,23 @@ def mean(samples: Array) -> Measured:
     spread = np.std(samples, axis=0, ddof=1) / np.sqrt(len(samples))
     largest = np.max(np.abs(samples), axis=0, initial=0.0)
     return Measured(np.mean(samples, axis=0), STANDARD_ERRORS * spread + 1e-12 * largest + TINY)
+
+
+def mean_of_squares(samples: Array) -> Measured:
+    """Return the mean of nonnegative samples as :func:`mean` does, NaN where too few of them make it up.
+
+    Rare large samples that were not drawn are missing from the mean and from its spread alike (a saturated activation, a
+    few wide networks). ``(sum x)^2/sum x^2`` counts the samples that matter; zeros alone say nothing either.
+    """
+    found, largest = mean(samples), np.max(samples, axis=0, initial=0.0)
+    shares = samples / np.where(largest > 0, largest, 1.0)
+    matter = np.sum(shares, axis=0) ** 2 >= FEWEST * np.sum(shares**2, axis=0)
+    return Measured(np.where(matter & (largest > 0), found.value, np.nan), found.error)
+
+
+def how_many(wide: int, effort: int = EFFORT, most: int = NETWORKS, least: int = LEAST) -> int:
+    """Return how many networks of so many pre-activations are drawn: ``least`` as far as :data:`MOST_EFFORT` allows."""
+    return int(np.clip(effort // wide, min(least, max(60, MOST_EFFORT // wide)), most))
 
 
 def root(found: Measured) -> Measured:
@@ -69,10 +89,12 @@ def chosen(instance: Instance) -> Array:
     return np.unique([0, instance.m // 2, instance.m - 1])
 
 
-def networks(instance: Instance, most: int = NETWORKS, effort: int = EFFORT) -> Iterator[tuple[Array, Array]]:
+def networks(
+    instance: Instance, most: int = NETWORKS, effort: int = EFFORT, least: int = LEAST
+) -> Iterator[tuple[Array, Array]]:
     """Yield weights ``(k, m, d)`` and signs ``(k, m)`` of fresh networks, in chunks that fit in memory."""
     wide = instance.m * max(instance.n, instance.d)
-    total, chunk = int(np.clip(effort // wide, 60, most)), max(1, EFFORT // 2 // wide)
+    total, chunk = how_many(wide, effort, most, least), max(1, EFFORT // 2 // wide)
     generator = np.random.default_rng([int(instance.description.get("seed", 0)), 7])
     for begin in range(0, total, chunk):
         count = min(chunk, total - begin)
@@ -85,6 +107,12 @@ def residual(instance: Instance, before: Array, signs: Array) -> Array:
     value = compile_block((Z,), instance.activation.expr)
     weight = signs * np.sqrt(instance.scales)
     return instance.labels - (weight[:, None, :] @ value(before))[:, 0, :]
+
+
+def saturated(instance: Instance) -> bool:
+    """Say whether pre-activations are so large that a smooth activation's slope is seldom what its mean is made of."""
+    largest = instance.inner * np.max(np.linalg.norm(instance.inputs, axis=1))
+    return instance.activation.leak is None and not largest <= LONGEST
 
 
 def activations(instance: Instance, weights: Array) -> Array:
@@ -125,7 +153,7 @@ def fourth(run: Run) -> Measured:
     """Return ``sum_i (|y_i| + (3 E s(g_i)^4)^(1/4))^2``, at least ``sqrt(E |r_0|^4)`` at every width (errata I1b)."""
     instance, found = run.instance, []
     deviations = instance.inner * np.linalg.norm(instance.inputs, axis=1)
-    if instance.activation.leak is None and not np.max(deviations) <= LONGEST:
+    if saturated(instance):
         return Measured(np.nan)
     value = compile_block((Z,), instance.activation.expr)
     for count in (120, 90):  # exact for ReLU: the rule is symmetric

@@ -17,7 +17,7 @@ from theorycheck import measure
 from theorycheck.compiled import compile_block
 from theorycheck.data import BadInput
 from theorycheck.evidence import Measured
-from theorycheck.flow import Run, follow, horizon_of
+from theorycheck.flow import FlowStalled, Run, follow, horizon_of
 from theorycheck.grams import Array, dual_matrix
 from theorycheck.measure import NoTrajectory
 from theorycheck.model import Instance
@@ -136,12 +136,15 @@ def seen(run: Run) -> Seen:
     Raises
     ------
     NoTrajectory
-        If nothing was simulated yet.
+        If nothing was simulated yet, or the flow to one of these times stalls.
     """
     if run.trajectory is None:
         raise NoTrajectory("what is pruned along the flow belongs to a simulation: simulate the instance first")
     times = run.trajectory.times
-    found = [follow(run.instance, times=np.array([0.0, time])).trajectory for time in times[1:-1]]
+    try:
+        found = [follow(run.instance, times=np.array([0.0, time])).trajectory for time in times[1:-1]]
+    except FlowStalled as stalled:  # another end, other steps: the flow to the last time may have gone through
+        raise NoTrajectory(str(stalled)) from stalled
     paths = [*(one for one in found if one is not None), run.trajectory]
     size = float(np.linalg.norm(run.instance.weights))
     lost = [1e-12 * size + (0.0 if path.bound is None else float(path.bound[-1, 1])) for path in paths]

@@ -28,7 +28,7 @@ from theorycheck.statement import Assumption, Bound, Claim, Quantity, Reference,
 from theorycheck.symbolic.activations import Activation, Z
 from theorycheck.theorems.caron2023 import instances as make
 from theorycheck.theorems.caron2023 import setting as s
-from theorycheck.theorems.caron2023.means import mean
+from theorycheck.theorems.caron2023.means import mean, mean_of_squares, saturated
 from theorycheck.theorems.caron2023.setting import Lambda_2, d, gamma, kappa, m, n
 
 epsilon = sp.Symbol("epsilon", positive=True)
@@ -63,14 +63,14 @@ def input_product(instance: Instance) -> Array:
 @lru_cache(maxsize=8)
 def variance_at_start(instance: Instance, effort: int = EFFORT) -> Measured:
     """Return E |Theta_m - Theta*|_F^2 over draws of the weights."""
-    if not np.isfinite(suprema(instance.activation)[0].value):
+    if saturated(instance) or not np.isfinite(suprema(instance.activation)[0].value):
         return Measured(np.nan)  # a mean of unbounded samples has no error that could be trusted
     centre = limit_gram(instance.activation, instance.inputs, instance.inner).matrix
     samples = []
     for slopes in slope_draws(instance, instance.m, effort):
         grams = input_product(instance) * ((slopes * instance.scales) @ np.swapaxes(slopes, 1, 2))
         samples.append(np.sum((grams - centre) ** 2, axis=(1, 2)))
-    return mean(np.concatenate(samples))
+    return mean_of_squares(np.concatenate(samples))
 
 
 def _squared_slope(activation: Activation) -> sp.Expr:

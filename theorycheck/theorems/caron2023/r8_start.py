@@ -49,16 +49,16 @@ def _cost(run: Run) -> Measured:
     if left == 0:
         return Measured(np.zeros(instance.n))
     value, root = compile_block((Z,), instance.activation.expr), np.sqrt(instance.scales[-left:])
-    draws = int(np.clip(_EFFORT // (left * instance.n), 40, _DRAWS))
+    draws = means.how_many(left * instance.n, _EFFORT, _DRAWS)
     rng = np.random.default_rng([int(instance.description.get("seed", 0)), 5])
     squares = np.empty((draws, instance.n))
-    for k in range(0, draws, 500):
-        weights = rng.standard_normal((len(squares[k : k + 500]), left, instance.d))
+    chunk = max(1, _EFFORT // (left * instance.n))
+    for k in range(0, draws, chunk):
+        weights = rng.standard_normal((len(squares[k : k + chunk]), left, instance.d))
         signs = rng.choice([-1.0, 1.0], weights.shape[:2])
         nodes = value(instance.inner * (weights @ instance.inputs.T))
-        squares[k : k + 500] = np.einsum("kj,kji->ki", signs * root, nodes) ** 2
-    error = means.STANDARD_ERRORS * squares.std(axis=0, ddof=1) / np.sqrt(draws)
-    return Measured(squares.mean(axis=0), error + 1e-12 * squares.max(axis=0))
+        squares[k : k + chunk] = np.einsum("kj,kji->ki", signs * root, nodes) ** 2
+    return means.mean_of_squares(squares)
 
 
 def _build(flags: dict[str, Any]) -> Instance:
@@ -115,7 +115,7 @@ R8_START = Theorem(
     ),
     derivations=s.RELU_DUALS,
     order=("data", "labels", "weights"),
-    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "kept", "activation", "resolution"),
+    example=make.example(_build, "n", "d", "m", "gamma", "alpha", "kept", "activation", "resolution", m=100, kept=25, resolution=0.2),
     instances=lambda: _instances(st.sampled_from(["relu", "tanh", "softplus", "sine"]), 0.0),
     simulate=Run,
     sabotages=(

@@ -41,7 +41,9 @@ _NODES, _EFFORT = 100, 600_000
 def _limit_spread(instance: Instance) -> Measured:
     """Return ``E |Theta_infinity - Theta*|_F^2``; nodes that are not drawn add at most their squared scales."""
     steepest = float(suprema(instance.activation)[0].value)
-    if not np.isfinite(steepest):
+    if instance.parameters["gamma"] == 1.0:
+        return Measured(0.0, 0.0)
+    if means.saturated(instance) or not np.isfinite(steepest):
         return Measured(np.nan)
     uneven, rate = 1 - instance.parameters["gamma"], 1 / instance.parameters["alpha"]
     ideal = np.arange(1, _NODES + 1, dtype=float) ** -rate / zeta(rate)
@@ -50,7 +52,7 @@ def _limit_spread(instance: Instance) -> Measured:
     for slopes in r4.slope_draws(instance, _NODES, _EFFORT):
         grams = product * ((slopes * ideal) @ np.swapaxes(slopes, 1, 2))
         samples.append(np.sum((uneven * (grams - ideal.sum() * centre)) ** 2, axis=(1, 2)))
-    found = means.mean(np.concatenate(samples))
+    found = means.mean_of_squares(np.concatenate(samples))
     left = float(zeta(2 * rate, _NODES + 1) / zeta(rate) ** 2)
     most = uneven**2 * left * steepest**4 * float(np.sum(product**2))
     return Measured(found.value + most / 2, found.error + most / 2)

@@ -41,7 +41,7 @@ def _speeds(instance: Instance) -> Measured:
         before = means.activations(instance, weights)
         push = slope(before[:, nodes]) * means.residual(instance, before, signs)[:, None, :]
         found.append(instance.scales[nodes] * np.sum((instance.inner * push @ instance.inputs) ** 2, axis=2))
-    return means.mean(np.concatenate(found))
+    return means.mean_of_squares(np.concatenate(found))
 
 
 def _of_labels(run: Run) -> Measured:
