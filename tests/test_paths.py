@@ -12,7 +12,7 @@ from theorycheck.flow import Run, Trajectory
 from theorycheck.symbolic.activations import activation
 from theorycheck.theorems import card
 from theorycheck.theorems.caron2023 import instances as make
-from theorycheck.theorems.caron2023 import r0, r2, r4
+from theorycheck.theorems.caron2023 import means, r0, r2
 from theorycheck.theorems.caron2023 import setting as s
 
 INSTANCE = make.drawn(np.eye(2), np.ones(2), width=3, gamma=1.0, alpha=0.5)
@@ -77,7 +77,7 @@ def test_means_over_draws_are_covered_by_their_error():
         assert 0 < seen.error < 0.2 * exact
         misses += abs(seen.value - exact) > seen.error
     assert misses == 0
-    assert r4.STANDARD_ERRORS >= 4
+    assert means.STANDARD_ERRORS >= 4
 
 
 def value(expr: sp.Expr, **values: float) -> float:
