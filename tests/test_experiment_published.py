@@ -147,7 +147,7 @@ def test_one_seed_is_run_and_stays_open(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(
         _cli_experiment, "ProcessPoolExecutor", lambda workers, mp_context, initializer: ThreadPoolExecutor(workers)
     )
-    monkeypatch.setattr(theorems, "experiments", lambda: (replace(TOY, minutes=2.0),))
+    monkeypatch.setattr(theorems, "experiments", lambda *about: (replace(TOY, minutes=2.0),))
     target = tmp_path / "runs.json"
     assert main(["experiment", TOY.label, "--seeds", "1", "--json", str(target)]) == 0
     out = capsys.readouterr().out
