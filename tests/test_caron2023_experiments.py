@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from theorycheck.experiment import Observation, answers
+from theorycheck.grams import limit_gram
 from theorycheck.model import node_scales
 from theorycheck.network import output_and_gram
+from theorycheck.symbolic.activations import activation
 from theorycheck.theorems import caron2023
 from theorycheck.theorems.caron2023 import experiments_real as er
 from theorycheck.theorems.caron2023 import experiments_widths as ew
 from theorycheck.theorems.caron2023 import published as pub
-from theorycheck.theorems.caron2023 import real
+from theorycheck.theorems.caron2023 import r1, real
+from theorycheck.theorems.caron2023 import setting as s
 from theorycheck.theorems.caron2023 import uses as us
 
 NAMES = list(pub.CONFIGURATIONS)
@@ -188,3 +191,21 @@ def test_the_experiments_are_found_and_realise_the_abstract():
     claim = next(one for one in caron2023.PAPER.claims if one.label == "pruning and transfer")
     assert {"caron2023.published", "caron2023.pruning_and_transfer"} <= set(claim.realised_by)
     assert us.PRUNED[-1] == 0.95
+
+
+# --- how far the theorems are (5.5, fifth finding; errata W5) ---------------------------------------------
+
+
+def test_the_published_width_is_far_below_what_r1_asks_for():
+    train = pub.simulated(0).train
+    kappa = float(np.linalg.eigvalsh(limit_gram(activation("relu"), train.inputs, 50**-0.5).matrix)[0])
+    assert 0.0035 < kappa < 0.0039
+    largest = float(np.abs(train.labels).max())
+    sizes = {s.n: 100, s.d: 50, s.kappa: kappa, s.gamma: 1}
+    labels = {s.delta: 0.5, s.C: largest}
+    first = float(s.uniform_part_width(s.n, s.delta / 4).subs({**sizes, **labels}))
+    assert first == pytest.approx(2.86e4, rel=0.05)
+    floor = float(r1.ROUNDED.subs({**sizes, s.delta: 1, s.C: 0}))
+    assert 1.5e16 < floor < 3e16, "ten times the size that the theory file first gave"
+    asked = float(r1.WIDTH.subs({**sizes, **labels}))
+    assert asked > 1e18 > 1e14 * pub.WIDTH

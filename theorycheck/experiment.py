@@ -234,8 +234,7 @@ def reproduced(experiment: Experiment, seen: Sequence[Observation]) -> list[Repr
 
     Our runs' standard deviation ``s`` stands for that of both: the standard error of the difference of a mean of k runs and a
     published mean of ``runs`` is ``s sqrt(1/k + 1/runs)``. As ``s`` comes from k runs, the limit is Student's: passed as rarely
-    as ``within`` standard errors are where the spread is known. Published runs that share a draw (of data) are not independent:
-    their mean is further off than that, and ``no`` is then said too often, ``yes`` too rarely.
+    as ``within`` standard errors are where the spread is known. Where published runs share a draw (of data), ``no`` is too frequent.
     """
     found = []
     for figure in experiment.published:
